@@ -1,0 +1,21 @@
+# Writes OUTPUT, a C++ file with one std::string_view per element NAME=FILE of PARTS.
+# Links to source maps are left out: the page must not make a browser look for files.
+
+set(cpp "#include \"report/page_parts.hpp\"\n\nnamespace loadline {\n")
+foreach(part ${PARTS})
+    string(REGEX MATCH "^([^=]*)=(.*)$" _ "${part}")
+    set(name ${CMAKE_MATCH_1})
+    set(file ${CMAKE_MATCH_2})
+    file(READ "${file}" text)
+    string(REGEX REPLACE "//# sourceMappingURL=[^\n]*\n?" "" text "${text}")
+    string(REGEX REPLACE "/\\*# sourceMappingURL=[^\n]*\\*/\n?" "" text "${text}")
+    foreach(forbidden "</script" "</style" ")page_part\"")
+        string(FIND "${text}" "${forbidden}" at)
+        if(NOT at EQUAL -1 AND NOT name STREQUAL "page_html")
+            message(FATAL_ERROR "${file} holds ${forbidden}: it cannot be embedded")
+        endif()
+    endforeach()
+    string(APPEND cpp "const std::string_view ${name} = R\"page_part(${text})page_part\";\n")
+endforeach()
+string(APPEND cpp "}  // namespace loadline\n")
+file(WRITE "${OUTPUT}" "${cpp}")

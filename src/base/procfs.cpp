@@ -1,0 +1,78 @@
+#include "base/procfs.hpp"
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+namespace loadline {
+
+std::optional<std::string> read_first_line(const std::string& path) {
+    std::ifstream file{path};
+    std::string line;
+    if (!std::getline(file, line)) return {};
+    return line;
+}
+
+Duration thread_cpu_time() {
+    timespec t{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return std::chrono::seconds{t.tv_sec} + std::chrono::nanoseconds{t.tv_nsec};
+}
+
+Machine read_machine() {
+    Machine machine;
+    utsname name{};
+    if (::uname(&name) == 0) machine.kernel = std::string{name.sysname} + " " + name.release;
+
+    std::ifstream cpuinfo{"/proc/cpuinfo"};
+    for (std::string line; std::getline(cpuinfo, line);) {
+        if (line.rfind("model name", 0) == 0 && line.find(": ") != std::string::npos) {
+            machine.cpu_model = line.substr(line.find(": ") + 2);
+            break;
+        }
+    }
+    cpu_set_t set;
+    if (::sched_getaffinity(0, sizeof set, &set) == 0) {
+        machine.cores = static_cast<unsigned>(CPU_COUNT(&set));
+    }
+    machine.memory_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+                           static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+    if (const auto line = read_first_line("/proc/sys/net/ipv4/tcp_tw_reuse")) {
+        machine.tcp_tw_reuse = std::atoi(line->c_str());
+    }
+    if (const auto line = read_first_line("/proc/sys/net/ipv4/ip_local_port_range")) {
+        std::istringstream{*line} >> machine.port_low >> machine.port_high;
+    }
+    return machine;
+}
+
+std::optional<std::uint64_t> steal_ticks() {
+    const auto line = read_first_line("/proc/stat");
+    if (!line) return {};
+    std::istringstream fields{*line};
+    std::string cpu;
+    std::uint64_t value = 0;
+    fields >> cpu;
+    for (int i = 0; i < 8; ++i) fields >> value;  // user nice system idle iowait irq softirq steal
+    if (!fields) return {};
+    return value;
+}
+
+std::uint64_t raise_fd_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+        ::getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return limit.rlim_cur;
+}
+
+}  // namespace loadline

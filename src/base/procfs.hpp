@@ -1,0 +1,33 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/time.hpp"
+
+namespace loadline {
+
+/// The first line of a small file under /proc or /sys, without the newline; nothing if unreadable.
+std::optional<std::string> read_first_line(const std::string& path);
+
+/// CPU time this thread has used.
+Duration thread_cpu_time();
+
+/// Facts of the machine a report carries.
+struct Machine {
+    std::string kernel;  ///< "Linux 6.18.0"
+    std::string cpu_model;
+    unsigned cores = 0;  ///< cores this process may run on (affinity)
+    std::uint64_t memory_bytes = 0;
+    int tcp_tw_reuse = -1;            ///< -1: unknown
+    int port_low = 0, port_high = 0;  ///< ip_local_port_range
+};
+Machine read_machine();
+
+/// Steal time of all cores since boot, in clock ticks of 10 ms; nothing if unreadable.
+std::optional<std::uint64_t> steal_ticks();
+
+/// Raises RLIMIT_NOFILE to its hard limit and returns the limit in force.
+std::uint64_t raise_fd_limit();
+
+}  // namespace loadline

@@ -1,0 +1,164 @@
+#include "cli/options.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <thread>
+
+#include "base/units.hpp"
+
+namespace loadline {
+namespace {
+
+Error in_flag(const char* flag, const Error& error) {
+    return {error.kind, fmt::format("{}: {}", flag, error.message)};
+}
+
+/// Reads a count above zero from a flag that may be absent.
+Result<std::optional<std::uint64_t>> count_of(const char* flag, const std::string& text) {
+    if (text.empty()) return std::optional<std::uint64_t>{};
+    const auto n = parse_count(text);
+    if (!n) return in_flag(flag, n.error());
+    if (*n == 0) return usage_error(fmt::format("{}: must be at least 1", flag));
+    return std::optional{*n};
+}
+
+}  // namespace
+
+void add_shared_flags(CLI::App& app, SharedFlags& flags) {
+    app.add_option("--target", flags.targets,
+                   "NAME=URL: send what the scenario sends to NAME to URL instead (repeatable)")
+        ->allow_extra_args(false)
+        ->type_name("NAME=URL");
+    app.add_option("--slo", flags.slos,
+                   "a promise such as 'p99 < 100ms' (repeatable; replaces the scenario's)")
+        ->allow_extra_args(false)
+        ->type_name("CLAUSE");
+    app.add_option("--arrivals", flags.arrivals, "poisson or paced")->envname("LOADLINE_ARRIVALS");
+    app.add_option("--seed", flags.seed,
+                   "repeats arrivals and data exactly (same number of threads)")
+        ->envname("LOADLINE_SEED");
+    app.add_option("-t,--threads", flags.threads, "worker threads (default: cores)")
+        ->envname("LOADLINE_THREADS");
+    app.add_option("-c,--connections", flags.connections, "most connections per target")
+        ->envname("LOADLINE_CONNECTIONS");
+    app.add_option("--max-users", flags.max_users, "most virtual users (default 10k)")
+        ->envname("LOADLINE_MAX_USERS");
+    app.add_option("--max-rate", flags.max_rate, "never send more journeys per second than this")
+        ->envname("LOADLINE_MAX_RATE");
+    app.add_option("--out", flags.out,
+                   "this run's folder, exactly (default reports/<scenario>/<UTC time>)")
+        ->envname("LOADLINE_OUT");
+    app.add_option("--data-dir", flags.data_dir, "where relative CSV files are looked for first")
+        ->envname("LOADLINE_DATA_DIR");
+    app.add_option("--watch-port", flags.watch_port,
+                   "watch the sockets of this listening port (default: the target's, when it is on "
+                   "this machine)")
+        ->check(CLI::Range(1, 65535))
+        ->envname("LOADLINE_WATCH_PORT");
+    app.add_option("--watch-pid", flags.watch_pid,
+                   "the process behind the port (a number, or auto)")
+        ->envname("LOADLINE_WATCH_PID");
+    app.add_option(
+           "--socket-tau", flags.socket_tau,
+           "a CLOSE_WAIT socket older than this is stale (default: max(5s, 2 x slowest response))")
+        ->envname("LOADLINE_SOCKET_TAU");
+    app.add_flag("--no-watch", flags.no_watch, "do not watch sockets");
+    app.add_option("--allow-host", flags.allow_hosts,
+                   "allow a target outside loopback and private ranges (repeatable)")
+        ->allow_extra_args(false)
+        ->type_name("NAME");
+    app.add_flag("--quiet", flags.quiet, "no progress on stderr");
+    app.add_flag("--json", flags.json, "summary.json on stdout instead of text");
+}
+
+Result<TrialOptions> to_trial_options(const SharedFlags& flags) {
+    TrialOptions options;
+    options.threads = std::max(1U, read_machine().cores);
+    const auto threads = count_of("--threads", flags.threads == "auto" ? "" : flags.threads);
+    const auto connections = count_of("--connections", flags.connections);
+    const auto users = count_of("--max-users", flags.max_users);
+    for (const auto* read : {&threads, &connections, &users}) {
+        if (!*read) return read->error();
+    }
+    if (*threads) {
+        if (**threads > 1024) return usage_error("--threads: more than 1024 threads help nobody");
+        options.threads = static_cast<unsigned>(**threads);
+    }
+    if (*connections) {
+        options.connections = **connections;
+        options.connections_capped = true;
+        if (options.connections < options.threads) {
+            options.threads =
+                static_cast<unsigned>(options.connections);  // each thread owns its connections
+        }
+    }
+    if (*users) options.max_users = **users;
+    if (!flags.seed.empty()) {
+        const auto* end = flags.seed.data() + flags.seed.size();
+        const auto [rest, ec] = std::from_chars(flags.seed.data(), end, options.seed);
+        if (ec != std::errc{} || rest != end) {
+            return usage_error(fmt::format("--seed: \"{}\" is not a whole number", flags.seed));
+        }
+    }
+    if (flags.watch_port != 0) options.watch_port = static_cast<std::uint16_t>(flags.watch_port);
+    if (!flags.watch_pid.empty() && flags.watch_pid != "auto") {
+        int pid = 0;
+        const auto* end = flags.watch_pid.data() + flags.watch_pid.size();
+        const auto [rest, ec] = std::from_chars(flags.watch_pid.data(), end, pid);
+        if (ec != std::errc{} || rest != end || pid <= 0) {
+            return usage_error(
+                fmt::format("--watch-pid: \"{}\" is not a process id or auto", flags.watch_pid));
+        }
+        options.watch_pid = pid;
+    }
+    if (!flags.socket_tau.empty()) {
+        const auto tau = parse_duration(flags.socket_tau);
+        if (!tau) return in_flag("--socket-tau", tau.error());
+        if (*tau <= Duration{}) return usage_error("--socket-tau: must be above zero");
+        options.socket_tau = *tau;
+    }
+    options.watch = !flags.no_watch;
+    return options;
+}
+
+Result<Overrides> to_overrides(const SharedFlags& flags) {
+    Overrides overrides;
+    for (const auto& target : flags.targets) {
+        const auto equals = target.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return usage_error(
+                fmt::format("--target: \"{}\" is not like service=http://127.0.0.1:8080", target));
+        }
+        overrides.targets.emplace_back(target.substr(0, equals), target.substr(equals + 1));
+    }
+    overrides.slos = flags.slos;
+    if (flags.arrivals == "poisson") {
+        overrides.arrivals = Arrivals::poisson;
+    } else if (flags.arrivals == "paced") {
+        overrides.arrivals = Arrivals::paced;
+    } else if (!flags.arrivals.empty()) {
+        return usage_error(
+            fmt::format("--arrivals: \"{}\" is not poisson or paced", flags.arrivals));
+    }
+    if (!flags.data_dir.empty()) overrides.data_dir = flags.data_dir;
+    return overrides;
+}
+
+int fail(const Error& error) {
+    std::fflush(stdout);
+    fmt::print(stderr, "error: {}\n", error.message);
+    switch (error.kind) {
+        case ErrorKind::usage:
+            return 2;
+        case ErrorKind::unreachable:
+            return 3;
+        case ErrorKind::output:
+        case ErrorKind::internal:
+            return 70;
+    }
+    return 70;
+}
+
+}  // namespace loadline

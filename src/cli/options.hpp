@@ -1,0 +1,72 @@
+#pragma once
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan/compile.hpp"
+#include "plan/one_liner.hpp"
+#include "trial/trial.hpp"
+
+/// cli: flags, commands, exit codes. Each command is one function from its options to an
+/// exit code; texts go to stdout (the report) and stderr (everything else).
+namespace loadline {
+
+/// Flags that `run`, `search` and the one-liner share, as strings: read and checked by
+/// `to_trial_options` and `to_overrides`, so that every error names its flag.
+struct SharedFlags {
+    std::vector<std::string> targets, slos, allow_hosts;
+    std::string arrivals, threads, connections, max_users, max_rate, seed, out, data_dir;
+    std::string watch_pid, socket_tau;
+    int watch_port = 0;
+    bool no_watch = false, quiet = false, json = false;
+};
+
+void add_shared_flags(CLI::App& app, SharedFlags& flags);
+
+Result<TrialOptions> to_trial_options(const SharedFlags& flags);
+Result<Overrides> to_overrides(const SharedFlags& flags);
+
+/// What `run` alone knows.
+struct RunFlags {
+    SharedFlags shared;
+    std::string scenario, rate, duration, warmup;
+};
+
+/// What `search` alone knows.
+struct SearchFlags {
+    SharedFlags shared;
+    std::string scenario, budget = "3m", hold = "10m", start_rate;
+};
+
+/// wrk's letters.
+struct OneLinerFlags {
+    SharedFlags shared;
+    std::string url, rate, duration = "10s", warmup, method = "GET", body;
+    std::vector<std::string> headers;
+};
+
+struct DemoFlags {
+    std::string out;
+    bool close_wait = false, quiet = false;
+};
+
+class ReportSession;
+/// Called when every report is written, before the command returns.
+using AfterReport = std::function<void(const RunResult&, const ReportSession&)>;
+
+int run_and(const RunFlags& flags, const AfterReport& after);
+int search_and(const SearchFlags& flags, const AfterReport& after);
+inline int run_command(const RunFlags& flags) { return run_and(flags, {}); }
+inline int search_command(const SearchFlags& flags) { return search_and(flags, {}); }
+int one_liner_command(const OneLinerFlags& flags);
+/// Relative CSV files are looked for in `data_dir` first, unless it is empty.
+int validate_command(const std::vector<std::string>& scenarios, const std::string& data_dir);
+int demo_command(const DemoFlags& flags);
+
+/// Prints "error: ..." on stderr and returns the exit code of its kind.
+int fail(const Error& error);
+
+}  // namespace loadline

@@ -1,0 +1,220 @@
+#include "engine/engine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/stop.hpp"
+
+namespace loadline {
+namespace asio = boost::asio;
+
+/// Gathers the workers' reports on the control thread and merges those of the same second.
+struct Engine::Collector {
+    std::vector<std::unique_ptr<Worker>>& workers;
+    LoadResult result;
+    TimePoint start{};
+    std::function<bool(const SecondOfLoad&)> on_second;
+    std::map<std::uint64_t, std::vector<WorkerReport>> seconds;
+    std::size_t finished = 0;
+    bool stop_wanted = false;
+
+    // Preparation
+    std::size_t prepared = 0;
+    std::string problem;
+    std::vector<Value> globals;
+
+    void add(WorkerReport report) {
+        result.cap_waits = std::max(result.cap_waits, report.cap_waits);
+        result.out_of_sockets |= report.out_of_sockets;
+        if (report.last) {
+            ++finished;
+            result.answers.resize(report.answers.size());
+            for (std::size_t i = 0; i < report.answers.size(); ++i) {
+                result.answers[i] += report.answers[i];
+            }
+            cap_waits_of_finished += report.cap_waits;
+        }
+        seconds[report.number].push_back(std::move(report));
+        while (!seconds.empty() &&
+               (seconds.begin()->second.size() == workers.size() || finished == workers.size())) {
+            auto reports = std::move(seconds.begin()->second);
+            seconds.erase(seconds.begin());
+            merge(reports, finished == workers.size() && seconds.empty());
+        }
+        if (finished == workers.size()) result.cap_waits = cap_waits_of_finished;
+    }
+
+    void merge(std::vector<WorkerReport>& reports, bool last) {
+        auto& measured = *reports[0].measured;
+        for (std::size_t i = 1; i < reports.size(); ++i) measured.merge(*reports[i].measured);
+        if (const auto n = static_cast<double>(measured.send_lag.count()); n >= 2) {
+            // Of fewer than 100 the p99 would be the maximum: one hiccup of the machine.
+            const double q = std::min(0.99, 1 - 1.5 / n);
+            result.lag_p99_ms.push_back(to_ms(measured.send_lag.quantile(q)));
+        }
+        result.total.append(measured);
+
+        auto& everything = *reports[0].unmeasured;  // becomes both: warm-up, drain and measured
+        for (std::size_t i = 1; i < reports.size(); ++i) everything.merge(*reports[i].unmeasured);
+        everything.merge(measured);
+        everything.in_flight = measured.in_flight;
+        everything.users = measured.users;
+        everything.connections = measured.connections;
+        const SecondOfLoad second{reports[0].end - start, reports[0].end - reports[0].start,
+                                  measured, everything, last};
+        if (on_second && !on_second(second)) stop_wanted = true;
+
+        for (auto& report : reports) {
+            report.measured->clear();
+            report.unmeasured->clear();
+            workers[report.worker]->recycle(std::move(report.measured));
+            workers[report.worker]->recycle(std::move(report.unmeasured));
+        }
+    }
+
+    std::uint64_t cap_waits_of_finished = 0;
+};
+
+Engine::Engine(std::shared_ptr<const Plan> plan, const EngineOptions& options)
+    : plan_{std::move(plan)}, options_{options} {
+    collector_ =
+        std::make_unique<Collector>(Collector{workers_, {}, {}, {}, {}, 0, false, 0, {}, {}});
+    closes_.resize(plan_->targets.size());
+}
+
+Engine::~Engine() {
+    for (auto& worker : workers_) worker->join();
+}
+
+Result<std::unique_ptr<Engine>> Engine::start(std::shared_ptr<const Plan> plan,
+                                              const EngineOptions& options) {
+    std::unique_ptr<Engine> engine{new Engine{plan, options}};
+    std::vector<TcpEndpoint> endpoints;
+    for (const auto& target : plan->targets) {
+        const auto found = resolve(target.url);
+        if (!found) return found.error();
+        // The first address that answers; the first one's error when none does.
+        Result<void> answer = internal_error("no address");
+        TcpEndpoint chosen = found->front();
+        for (const auto& endpoint : *found) {
+            const auto tried = probe_connect(target.url, endpoint, options.connect_limit);
+            if (tried || &endpoint == &found->front()) answer = tried;
+            chosen = endpoint;
+            if (tried) break;
+        }
+        if (!answer) return answer.error();
+        endpoints.push_back(chosen);
+    }
+
+    WorkerEvents events;
+    auto* collector = engine->collector_.get();
+    events.report = [collector](WorkerReport report) { collector->add(std::move(report)); };
+    events.example = [collector](FailureExample example) {
+        collector->result.examples.push_back(std::move(example));
+    };
+    events.prepared = [collector](std::string problem, std::vector<Value> variables) {
+        ++collector->prepared;
+        if (collector->problem.empty()) collector->problem = std::move(problem);
+        collector->globals = std::move(variables);
+    };
+    const WorkerLimits limits{options.max_users, options.connections, options.latency_limit};
+    for (unsigned i = 0; i < options.threads; ++i) {
+        engine->workers_.push_back(
+            std::make_unique<Worker>(plan, endpoints, Share{i, options.threads}, limits,
+                                     options.seed, engine->control_, events));
+    }
+    for (auto& worker : engine->workers_) worker->start_thread();
+    if (const auto prepared = engine->prepare(); !prepared) return prepared.error();
+    return engine;
+}
+
+Result<void> Engine::prepare() {
+    auto& collector = *collector_;
+    const auto failed = [&](const char* what) {
+        return usage_error(
+            fmt::format("{} failed: {}\n   hint: is the service seeded for this scenario? "
+                        "nothing of the load was sent",
+                        what, collector.problem));
+    };
+    workers_[0]->run_setup();
+    until([&] { return collector.prepared == 1 || stop_signal() != 0; });
+    if (!collector.problem.empty()) return failed("setup");
+
+    collector.prepared = 0;
+    const auto globals = collector.globals;
+    for (auto& worker : workers_) worker->start_sessions(globals);
+    until([&] { return collector.prepared == workers_.size() || stop_signal() != 0; });
+    if (!collector.problem.empty()) return failed("a session's start");
+    return {};
+}
+
+LoadResult Engine::run(LoadWindow window,
+                       const std::function<bool(const SecondOfLoad&)>& on_second) {
+    auto& collector = *collector_;
+    collector.result = {};
+    collector.result.total = Interval{plan_->steps.size(), plan_->journeys.size()};
+    collector.seconds.clear();
+    collector.finished = 0;
+    collector.cap_waits_of_finished = 0;
+    collector.stop_wanted = false;
+    collector.on_second = on_second;
+    window.start = collector.start = Clock::now() + std::chrono::milliseconds{10};
+    for (auto& worker : workers_) worker->begin(window);
+
+    bool stopping = false, aborting = false;
+    std::optional<TimePoint> stopped_at;
+    until([&] {
+        const bool interrupted = stop_signal() != 0;
+        if (!stopping && (interrupted || collector.stop_wanted) && Clock::now() > window.start) {
+            stopping = true;
+            stopped_at = Clock::now();
+            collector.result.interrupted = interrupted && *stopped_at < window.measure_end();
+            collector.result.stopped_early = !interrupted;
+            for (auto& worker : workers_) worker->stop_arrivals();
+        }
+        if (!aborting && stop_count() > 1) {
+            aborting = true;
+            for (auto& worker : workers_) worker->abort();
+        }
+        return collector.finished == workers_.size();
+    });
+    collector.on_second = nullptr;
+    auto result = std::move(collector.result);
+    const auto end =
+        stopped_at ? std::min(*stopped_at, window.measure_end()) : window.measure_end();
+    result.measured = std::max(Duration{}, end - window.measure_start());
+    return result;
+}
+
+std::vector<std::uint64_t> Engine::close_connections() {
+    std::size_t answers = 0;
+    for (auto& worker : workers_) {
+        worker->close_connections([&](std::vector<std::uint64_t> closes) {
+            ++answers;
+            for (std::size_t i = 0; i < closes.size(); ++i) closes_[i] += closes[i];
+        });
+    }
+    until([&] { return answers == workers_.size(); });
+    return closes_;
+}
+
+void Engine::wait(Duration how_long, const std::function<bool()>& done) {
+    const auto end = Clock::now() + how_long;
+    auto next_look = Clock::now();
+    until([&] {
+        const auto now = Clock::now();
+        if (now >= end || stop_signal() != 0) return true;
+        if (now < next_look) return false;
+        next_look = now + std::chrono::milliseconds{50};
+        return done();
+    });
+}
+
+/// Runs the control thread's io_context until `done()`, looking at least every 20 ms.
+void Engine::until(const std::function<bool()>& done) {
+    while (!done()) control_.run_one_for(std::chrono::milliseconds{20});
+}
+
+}  // namespace loadline

@@ -1,0 +1,335 @@
+#include "engine/worker.hpp"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+
+#include "base/procfs.hpp"
+
+namespace loadline {
+namespace asio = boost::asio;
+using std::chrono::microseconds;
+
+namespace {
+constexpr Duration poll_before_due = microseconds{60};  // a timer wakes 50-80 µs late
+constexpr Duration worth_sleeping = microseconds{80};
+constexpr Duration sweep_period = std::chrono::milliseconds{20};
+constexpr Duration connect_timeout = std::chrono::seconds{5};
+constexpr Duration idle_check = std::chrono::milliseconds{500};
+}  // namespace
+
+Worker::Worker(std::shared_ptr<const Plan> plan, std::vector<TcpEndpoint> endpoints, Share share,
+               WorkerLimits limits, std::uint64_t seed, asio::io_context& control,
+               WorkerEvents events)
+    : plan_{std::move(plan)},
+      share_{share},
+      limits_{limits},
+      events_{std::move(events)},
+      control_{control},
+      rng_{seed ^ 0x6c6f61646c696e65, share.index},
+      counter_{share.index} {
+    pools_.resize(plan_->targets.size());
+    for (std::size_t i = 0; i < pools_.size(); ++i) {
+        auto& pool = pools_[i];
+        pool.target = &plan_->targets[i];
+        pool.protocol = pool.target->url.is_redis() ? Protocol::redis : Protocol::http;
+        pool.endpoint = endpoints[i];
+        pool.cap = std::max<std::size_t>(1, limits_.connections / share.count);
+        if (pool.protocol == Protocol::redis) {
+            const auto greeting = redis_greeting(pool.target->url);
+            pool.greeting = greeting.bytes;
+            pool.greeting_replies = greeting.replies;
+        }
+    }
+    double sum = 0;
+    for (const auto& journey : plan_->journeys) journey_shares_.push_back(sum += journey.share);
+    cursors_.resize(plan_->feeders.size(), {share.index, share.count});
+    session_pools_.resize(plan_->session_pools.size() + 1);
+    answers_.resize(pools_.size());
+    for (auto* interval : {&measured_, &unmeasured_}) {
+        *interval = std::make_unique<Interval>(plan_->steps.size(), plan_->journeys.size());
+    }
+}
+
+Worker::~Worker() { join(); }
+
+void Worker::start_thread() {
+    thread_ = std::thread{[this] { run(); }};
+}
+
+void Worker::join() {
+    if (!thread_.joinable()) return;
+    asio::post(io_, [this] { quit_ = true; });
+    thread_.join();
+}
+
+void Worker::recycle(std::unique_ptr<Interval> interval) {
+    asio::post(
+        io_, [this, spare = std::move(interval)]() mutable { spare_.push_back(std::move(spare)); });
+}
+
+void Worker::begin(const LoadWindow& window) {
+    asio::post(io_, [this, window] {
+        window_ = window;
+        active_ = true;
+        arrivals_stopped_ = false;
+        report_number_ = 0;
+        cap_waits_ = 0;
+        out_of_sockets_ = false;
+        std::fill(answers_.begin(), answers_.end(), 0);
+        examples_.fill(0);
+        schedule_.reset();
+        arrival_.reset();
+        closed_to_start_ = 0;
+        measured_->clear();
+        unmeasured_->clear();
+        interval_start_ = window.start;
+        grace_end_ = window.measure_end() + window.grace;
+        cpu_at_tick_ = thread_cpu_time();
+        idle_polling_ = {};
+
+        // Reports end at whole seconds counted from the start of the measured part.
+        next_tick_ = window.measure_start();
+        while (next_tick_ - std::chrono::seconds{1} > window.start)
+            next_tick_ -= std::chrono::seconds{1};
+        if (next_tick_ == window.start)
+            next_tick_ = std::min(window.start + std::chrono::seconds{1}, window.measure_end());
+
+        if (window.rate) {
+            if (window.rate->per_second() > 0) {
+                schedule_.emplace(*window.rate, window.arrivals, window.settle + window.length,
+                                  share_, window.seed);
+            }
+        } else {
+            closed_to_start_ =
+                window.users / share_.count + (share_.index < window.users % share_.count);
+        }
+        next_arrival();
+        next_sweep_ = std::min(next_sweep_, Clock::now() + sweep_period);
+    });
+}
+
+void Worker::stop_arrivals() {
+    asio::post(io_, [this] {
+        if (!active_) return;
+        const auto now = Clock::now();
+        arrivals_stopped_ = true;
+        arrival_.reset();
+        closed_to_start_ = 0;
+        if (now < window_.measure_end()) {
+            window_.length = std::max(Duration{}, now - window_.measure_start());
+            grace_end_ = now + window_.grace;
+            next_tick_ = std::min(next_tick_, now);
+        }
+    });
+}
+
+void Worker::abort() {
+    asio::post(io_, [this] { grace_end_ = TimePoint{}; });
+}
+
+void Worker::run() {
+    ::prctl(PR_SET_TIMERSLACK, 1);
+    const auto guard = asio::make_work_guard(io_);
+    while (!quit_) {
+        now_ = Clock::now();
+        start_due();
+        if (now_ >= next_sweep_) sweep();
+        if (active_ && now_ >= next_tick_) tick();
+        flush_reads();
+        if (active_ && window_over()) end_window();
+
+        const auto due = next_due();
+        if (due > now_ + worth_sleeping) {
+            sleep_until(std::min(
+                {due == TimePoint::max() ? due : due - poll_before_due, next_tick_, next_sweep_}));
+        } else if (io_.poll() == 0) {
+            idle_polling_ += Clock::now() - now_;  // spinning, not working
+        }
+    }
+    for (auto& pool : pools_) {
+        for (auto& connection : pool.all) connection->link.close();
+    }
+    io_.poll();
+}
+
+void Worker::start_due() {
+    if (in_start_due_) return;
+    in_start_due_ = true;
+    while (arrival_ && *arrival_ <= now_) {
+        const Arrival arrival{*arrival_, pick_journey()};
+        next_arrival();
+        ++interval_of(arrival.due).scheduled;
+        arrive(arrival);
+    }
+    while (!sleepers_.empty() && sleepers_.front().due <= now_) {
+        std::pop_heap(sleepers_.begin(), sleepers_.end());
+        const auto sleeper = sleepers_.back();
+        sleepers_.pop_back();
+        if (sleeper.user->life == sleeper.life) advance(*sleeper.user);
+    }
+    if (serve_later_) serve_waiting_arrivals();
+    in_start_due_ = false;
+}
+
+void Worker::flush_reads() {
+    for (std::size_t i = 0; i < sent_now_.size(); ++i) start_read(*sent_now_[i]);
+    sent_now_.clear();
+}
+
+TimePoint Worker::next_due() const {
+    auto due = arrival_.value_or(TimePoint::max());
+    if (!sleepers_.empty()) due = std::min(due, sleepers_.front().due);
+    return due;
+}
+
+void Worker::sleep_until(TimePoint wake) {
+    if (wake < armed_for_) {
+        armed_for_ = wake;
+        wake_.expires_at(wake);
+        wake_.async_wait(in_slot(wake_memory_, [this](boost::system::error_code ec) {
+            if (!ec) armed_for_ = TimePoint::max();
+        }));
+    }
+    io_.run_one();
+    io_.poll();
+}
+
+void Worker::tick() {
+    const auto end = next_tick_;
+    next_tick_ += std::chrono::seconds{1};
+    if (end < window_.measure_end() && next_tick_ > window_.measure_end()) {
+        next_tick_ = window_.measure_end();
+    }
+    publish(end, false);
+}
+
+/// Hands the finished intervals to the control thread. Runs on this worker's own thread,
+/// so they need no lock: empty ones take their place.
+void Worker::publish(TimePoint end, bool last) {
+    WorkerReport report;
+    report.worker = share_.index;
+    report.number = report_number_++;
+    report.last = last;
+    report.start = interval_start_;
+    report.end = end;
+    report.cap_waits = cap_waits_;
+    report.out_of_sockets = out_of_sockets_;
+    report.answers = answers_;
+    interval_start_ = end;
+
+    const auto cpu = thread_cpu_time();
+    const auto useful = std::max(Duration{}, cpu - cpu_at_tick_ - idle_polling_);
+    cpu_at_tick_ = cpu;
+    idle_polling_ = {};
+    measured_->worker_cpu = useful;
+    measured_->worker_cpu_busiest = useful;
+    for (const auto& pool : pools_) {
+        measured_->connections += pool.open;
+        for (const auto& connection : pool.all) measured_->in_flight += connection->user != nullptr;
+    }
+    measured_->users = users_.size();
+    for (auto* interval : {measured_.get(), unmeasured_.get()}) {
+        interval->start = report.start;
+        interval->end = end;
+    }
+    const auto next = [&] {
+        if (spare_.empty()) {
+            return std::make_unique<Interval>(plan_->steps.size(), plan_->journeys.size());
+        }
+        auto interval = std::move(spare_.back());
+        spare_.pop_back();
+        return interval;
+    };
+    report.measured = std::exchange(measured_, next());
+    report.unmeasured = std::exchange(unmeasured_, next());
+    asio::post(control_, [to = &events_, sent = std::move(report)]() mutable {
+        to->report(std::move(sent));
+    });
+}
+
+/// Time-outs, at a coarse 20 ms: cheaper than a timer for each exchange.
+void Worker::sweep() {
+    next_sweep_ = working_ > 0 || active_ ? now_ + sweep_period : TimePoint::max();
+    for (auto& pool : pools_) {
+        for (std::size_t i = 0; i < pool.all.size(); ++i) {
+            auto& connection = *pool.all[i];
+            using State = PooledConnection::State;
+            if (connection.state == State::busy) {
+                const auto& user = *connection.user;
+                if (now_ - user.timing.sent > plan_->steps[user.step].timeout) {
+                    finish_exchange(connection, Outcome::timeout, false);
+                }
+            } else if (connection.state == State::connecting ||
+                       connection.state == State::greeting) {
+                if (now_ - connection.connect_started > connect_timeout) {
+                    connect_failed(connection, Outcome::connect_timeout);
+                }
+            }
+        }
+        for (auto n = pool.idle.size(); n > 0; --n) {  // keep those that are still open, in order
+            auto* connection = pool.idle.pop();
+            const bool look = now_ - connection->idle_since > idle_check;
+            if (look && connection->link.peer_gone()) {
+                close(*connection, false);
+            } else {
+                pool.idle.push(connection);
+            }
+        }
+        while (!pool.waiting.empty() && now_ - pool.waiting.front()->due >
+                                            plan_->steps[pool.waiting.front()->step].timeout) {
+            fail_first_waiting(pool, Outcome::dropped);
+        }
+    }
+    for (auto& pool : session_pools_) {
+        while (!pool.waiting.empty()) {
+            const auto& arrival = pool.waiting.front();
+            const auto& steps = plan_->journeys[arrival.journey].actions;
+            const auto first = std::find_if(steps.begin(), steps.end(), [](const Action& action) {
+                return std::holds_alternative<ExchangeAction>(action);
+            });
+            if (now_ - arrival.due <= plan_->steps[std::get<ExchangeAction>(*first).step].timeout)
+                break;
+            const auto late = pool.waiting.pop();
+            note_cap_wait(pool.cause, now_ - late.due);
+            drop(late);
+        }
+    }
+}
+
+bool Worker::window_over() const {
+    if (arrival_ || now_ < window_.measure_end()) return false;
+    if (now_ >= grace_end_) return true;
+    return working_ == 0 &&
+           std::all_of(session_pools_.begin(), session_pools_.end(),
+                       [](const SessionPool& pool) { return pool.waiting.empty(); });
+}
+
+void Worker::end_window() {
+    abort_all();
+    publish(now_, true);
+    active_ = false;
+    next_tick_ = TimePoint::max();
+}
+
+void Worker::abort_all() {
+    for (auto& pool : session_pools_) {
+        while (!pool.waiting.empty()) drop(pool.waiting.pop());
+    }
+    for (auto& pool : pools_) {
+        while (!pool.waiting.empty()) fail_first_waiting(pool, Outcome::aborted);
+        for (std::size_t i = 0; i < pool.all.size(); ++i) {
+            if (pool.all[i]->state == PooledConnection::State::busy) {
+                finish_exchange(*pool.all[i], Outcome::aborted, false);
+            }
+        }
+    }
+    for (auto& user : users_) {  // those that think: nothing of theirs is due
+        if (user->work == User::Work::journey) free(*user);
+    }
+    sleepers_.clear();
+}
+
+}  // namespace loadline

@@ -1,0 +1,238 @@
+#pragma once
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "engine/arrivals.hpp"
+#include "engine/connection_pool.hpp"
+#include "engine/virtual_user.hpp"
+#include "stats/interval.hpp"
+
+namespace loadline {
+
+/// One stretch of load, the same for all workers.
+struct LoadWindow {
+    TimePoint start{};
+    Duration settle{};         ///< load that is not measured, first
+    Duration length{};         ///< the measured part
+    Duration grace{};          ///< how long the drain may take
+    std::optional<Rate> rate;  ///< open model
+    std::uint64_t users = 0;   ///< closed model
+    Arrivals arrivals = Arrivals::poisson;
+    std::uint64_t seed = 0;
+
+    TimePoint measure_start() const { return start + settle; }
+    TimePoint measure_end() const { return start + settle + length; }
+};
+
+/// What one worker did in one stretch of at most a second, sent to the control thread.
+struct WorkerReport {
+    unsigned worker = 0;
+    std::uint64_t number = 0;  ///< 0, 1, 2, ... within the window
+    bool last = false;         ///< the drain is over
+    TimePoint start{}, end{};
+    std::unique_ptr<Interval> measured;    ///< exchanges due in the measured window
+    std::unique_ptr<Interval> unmeasured;  ///< the others: warm-up, drain
+    std::uint64_t cap_waits =
+        0;  ///< waits at our own caps, above the latency limit, though the server was quick
+    bool out_of_sockets = false;         ///< fds or ports
+    std::vector<std::uint64_t> answers;  ///< per target
+};
+
+/// An answer that was not ok, for the report's examples.
+struct FailureExample {
+    Outcome outcome;
+    StepIndex step;
+    std::string text;
+};
+
+struct WorkerLimits {
+    std::size_t users = 10'000;
+    std::size_t connections = 10'000;                         ///< per target
+    Duration latency_limit = std::chrono::milliseconds{100};  ///< the smallest of the SLOs
+};
+
+/// Where a worker's news goes. Each is called on the control thread.
+struct WorkerEvents {
+    std::function<void(WorkerReport)> report;
+    std::function<void(FailureExample)> example;
+    /// Set-up or session starts are done; the text is empty, or says what failed.
+    std::function<void(std::string, std::vector<Value>)> prepared;
+};
+
+/// One thread of load: one io_context, its own connections, users, random numbers and
+/// counts; nothing is shared but the plan. The public functions may be called from the
+/// control thread: they post.
+///
+/// The loop follows one rule: send everything that is due, then start all the reads, then
+/// let Asio run. By the time the reads start, most replies are there, and each exchange
+/// costs one send and one recv. It sleeps on one timer until 60 µs before the next due
+/// time and polls from there: a timer alone is 50-80 µs late.
+class Worker {
+public:
+    Worker(std::shared_ptr<const Plan> plan, std::vector<TcpEndpoint> endpoints, Share share,
+           WorkerLimits limits, std::uint64_t seed, boost::asio::io_context& control,
+           WorkerEvents events);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    void start_thread();
+    /// Runs the plan's set-up steps; answers through `prepared`.
+    void run_setup();
+    /// Starts this worker's share of the sessions; answers through `prepared`.
+    void start_sessions(std::vector<Value> globals);
+    /// Makes one stretch of load; answers with reports, the last one marked.
+    void begin(const LoadWindow& window);
+    /// No new arrivals from now on; the drain begins.
+    void stop_arrivals();
+    /// Ends everything that is under way as `aborted`.
+    void abort();
+    /// Closes all connections; `closed(closes per target)` runs on the control thread.
+    void close_connections(std::function<void(std::vector<std::uint64_t>)> closed);
+    /// Gives cleared intervals back for reuse.
+    void recycle(std::unique_ptr<Interval> interval);
+    /// Ends the thread and joins it.
+    void join();
+
+private:
+    using User = VirtualUser;
+    struct Arrival {
+        TimePoint due{};
+        std::uint32_t journey = 0;
+    };
+    struct Sleeper {
+        TimePoint due;
+        User* user;
+        std::uint32_t life;
+        bool operator<(const Sleeper& other) const { return due > other.due; }  // a min-heap
+    };
+    /// Sessions that are free, and arrivals that wait for one (or for a user).
+    struct SessionPool {
+        std::vector<Session> all;
+        std::vector<Session*> free;
+        Ring<Arrival> waiting;
+        WaitCause cause;
+    };
+
+    // The loop (worker.cpp)
+    void run();
+    void start_due();
+    void flush_reads();
+    TimePoint next_due() const;
+    void sleep_until(TimePoint wake);
+    void tick();
+    void sweep();
+    void publish(TimePoint end, bool last);
+    bool window_over() const;
+    void end_window();
+    void abort_all();
+
+    // Journeys (worker_journeys.cpp)
+    void next_arrival();
+    std::uint32_t pick_journey();
+    void arrive(Arrival arrival);
+    User* free_user();
+    void start_journey(Arrival arrival, SessionPool& pool, TimePoint free_since);
+    void start_work(User& user, User::Work work, const std::vector<Action>& actions);
+    void advance(User& user);
+    void finish_journey(User& user, Outcome outcome);
+    void record_journey(std::uint32_t journey, TimePoint due, Outcome outcome, Duration spent);
+    void sleep(User& user);
+    void drop(const Arrival& arrival);
+    void serve_waiting_arrivals();
+    SessionPool& session_pool_of(std::uint32_t journey);
+    bool can_start(SessionPool& pool);
+    void free(User& user);
+    void restart(Outcome outcome);
+    void start_next_session();
+    void session_started(User& user, Outcome outcome);
+    void prepare_done(std::string problem, std::vector<Value> variables);
+    RenderContext context(User& user);
+
+    // Exchanges (worker_exchanges.cpp)
+    void start_exchange(User& user, StepIndex step);
+    void send(User& user, PooledConnection& connection);
+    void finish_exchange(PooledConnection& connection, Outcome outcome, bool reusable);
+    void complete(User& user, Outcome outcome, std::uint64_t bytes_in, std::uint64_t bytes_out);
+    void record(const User& user, Outcome outcome, std::uint64_t bytes_in, std::uint64_t bytes_out);
+    void keep_example(const User& user, Outcome outcome, const ResponseView* reply);
+    void note_slow(Duration service_time);
+    void note_cap_wait(const WaitCause& cause, Duration waited);
+    Interval& interval_of(TimePoint due);
+
+    // Connections (worker_connections.cpp)
+    PooledConnection* take_idle(ConnectionPool& pool);
+    void grow(ConnectionPool& pool);
+    void connected(PooledConnection& connection, boost::system::error_code ec);
+    void greeted(PooledConnection& connection, ReplyStatus status);
+    void connection_free(PooledConnection& connection);
+    void connect_failed(PooledConnection& connection, Outcome outcome);
+    void fail_first_waiting(ConnectionPool& pool, Outcome outcome);
+    void close(PooledConnection& connection, bool by_us);
+    void start_read(PooledConnection& connection);
+    void on_read(PooledConnection& connection, boost::system::error_code ec, std::size_t n);
+    void on_reply(PooledConnection& connection, ReplyStatus status);
+    void wait_writable(PooledConnection& connection);
+    Outcome outcome_of(boost::system::error_code ec, bool connecting);
+
+    std::shared_ptr<const Plan> plan_;
+    Share share_;
+    WorkerLimits limits_;
+    WorkerEvents events_;
+    boost::asio::io_context& control_;
+    boost::asio::io_context io_{1};
+    boost::asio::steady_timer wake_{io_};
+    HandlerMemory wake_memory_;
+    TimePoint armed_for_ = TimePoint::max();
+    Rng rng_;
+    std::uint64_t counter_ = 0;
+    std::thread thread_;
+    bool quit_ = false;
+    TimePoint now_{};
+
+    std::vector<ConnectionPool> pools_;        ///< one per target
+    std::vector<PooledConnection*> sent_now_;  ///< their reads are still to be started
+    std::string scratch_;                      ///< of render_request and set
+    std::vector<std::unique_ptr<User>> users_;
+    std::vector<User*> free_users_;
+    std::vector<SessionPool>
+        session_pools_;  ///< one per pool of the plan, and a last one for journeys without
+    std::vector<FeederCursor> cursors_;
+    std::vector<double> journey_shares_;  ///< cumulative
+    std::vector<Value> globals_;
+    std::vector<Sleeper> sleepers_;  ///< heap
+
+    // The window under way
+    bool active_ = false;
+    LoadWindow window_;
+    std::optional<ArrivalSchedule> schedule_;
+    std::optional<TimePoint> arrival_;  ///< the next one
+    bool arrivals_stopped_ = false;
+    std::size_t working_ = 0;  ///< users that are not idle
+    TimePoint next_tick_ = TimePoint::max(), next_sweep_ = TimePoint::max(), grace_end_{};
+    std::uint64_t report_number_ = 0;
+    TimePoint interval_start_{};
+    std::unique_ptr<Interval> measured_, unmeasured_;
+    std::vector<std::unique_ptr<Interval>> spare_;
+    std::uint64_t cap_waits_ = 0;
+    bool out_of_sockets_ = false;
+    bool in_start_due_ = false;  ///< start_due does not nest
+    bool serving_ = false,
+         serve_later_ = false;            ///< waiting arrivals: likewise; and after a failure
+    std::uint64_t closed_to_start_ = 0;   ///< closed model: users that have not begun yet
+    std::vector<std::uint64_t> answers_;  ///< per target, in this window
+    std::array<std::uint8_t, outcome_count> examples_{};
+    bool example_taken_ = false;  ///< of the exchange that is being finished, with its reply
+    Duration cpu_at_tick_{}, idle_polling_{};
+
+    // Session starts under way
+    std::vector<std::pair<std::size_t, std::size_t>> to_start_;  ///< pool, session; from the back
+    std::size_t starting_ = 0;
+    std::string start_problem_;
+};
+
+}  // namespace loadline

@@ -1,0 +1,90 @@
+#include "net/http_reply.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/error.hpp>
+
+namespace loadline {
+namespace http = boost::beast::http;
+
+namespace {
+constexpr std::uint32_t header_limit = 16 * 1024;
+constexpr std::size_t body_limit = 16 * 1024 * 1024;
+constexpr std::size_t example_limit = 256;
+constexpr int interim_limit = 16;
+}  // namespace
+
+HttpReplyParser::Grammar::Grammar(HttpReplyParser& owner) : owner_{owner} {
+    eager(true);
+    skip(owner.head_request_);
+    header_limit(loadline::header_limit);
+    body_limit(boost::none);  // what is not kept costs nothing
+}
+
+void HttpReplyParser::Grammar::on_field_impl(http::field, view name, view value, error&) {
+    if (!owner_.keep_reply_) return;
+    owner_.head_.append(name.data(), name.size());
+    owner_.head_ += ": ";
+    owner_.head_.append(value.data(), value.size());
+    owner_.head_ += "\r\n";
+}
+
+std::size_t HttpReplyParser::Grammar::take(view body, error& ec) {
+    auto& kept = owner_.body_;
+    if (owner_.keep_reply_) {
+        if (kept.size() + body.size() > loadline::body_limit) {
+            ec = http::error::body_limit;
+            return 0;
+        }
+        kept.append(body.data(), body.size());
+    } else if (owner_.status_ >= 400 && kept.size() < example_limit) {
+        kept.append(body.data(), std::min(body.size(), example_limit - kept.size()));
+    }
+    return body.size();
+}
+
+void HttpReplyParser::expect(bool head_request, bool keep_reply) {
+    head_request_ = head_request;
+    keep_reply_ = keep_reply;
+    started_ = keep_alive_ = false;
+    status_ = interim_ = 0;
+    head_.clear();
+    body_.clear();
+    grammar_.emplace(*this);
+}
+
+ReplyStatus HttpReplyParser::feed(const char* data, std::size_t size, std::size_t& used) {
+    used = 0;
+    if (size > 0) started_ = true;
+    for (;;) {
+        boost::beast::error_code ec;
+        used += grammar_->put(boost::asio::const_buffer{data + used, size - used}, ec);
+        if (ec == http::error::need_more) return ReplyStatus::incomplete;
+        if (ec) return ReplyStatus::malformed;
+        if (!grammar_->is_done()) return ReplyStatus::incomplete;
+        if (const auto status = finish_or_continue(); status != ReplyStatus::incomplete)
+            return status;
+        if (used == size) return ReplyStatus::incomplete;
+    }
+}
+
+ReplyStatus HttpReplyParser::finish_or_continue() {
+    if (status_ < 200 && status_ != 101) {  // interim: the real answer follows
+        if (++interim_ > interim_limit) return ReplyStatus::malformed;
+        head_.clear();
+        grammar_.emplace(*this);
+        return ReplyStatus::incomplete;
+    }
+    keep_alive_ = grammar_->keep_alive();
+    return ReplyStatus::complete;
+}
+
+ReplyStatus HttpReplyParser::end_of_stream() {
+    if (!grammar_->got_some()) return ReplyStatus::incomplete;
+    boost::beast::error_code ec;
+    grammar_->put_eof(ec);
+    if (ec || !grammar_->is_done()) return ReplyStatus::incomplete;  // cut short
+    keep_alive_ = false;
+    return ReplyStatus::complete;
+}
+
+}  // namespace loadline

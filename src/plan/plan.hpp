@@ -1,0 +1,138 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/outcome.hpp"
+#include "base/rate.hpp"
+#include "base/response_view.hpp"
+#include "base/time.hpp"
+#include "base/url.hpp"
+#include "plan/check.hpp"
+#include "plan/extract.hpp"
+#include "plan/feeder.hpp"
+#include "plan/slo.hpp"
+#include "plan/template.hpp"
+
+/// plan: what the machine runs. Immutable; names are resolved to indices, templates are
+/// segment lists, checks are variants. Judges replies through a ResponseView. Shared by
+/// all workers and outlives them.
+namespace loadline {
+
+using VariableIndex = std::uint32_t;
+using StepIndex = std::uint32_t;
+
+struct TargetPlan {
+    std::string name;
+    Url url;
+};
+
+/// One request to send. `request` renders to the bytes on the wire.
+///
+/// HTTP: `head` is the request line and the headers without Content-Length and without
+/// the final blank line; `body` the body. Content-Length is added by render_request.
+/// A POST, PUT or PATCH without a body has an empty one (Content-Length: 0).
+/// Redis: each element of `arguments` is one argument of the command.
+struct StepPlan {
+    std::string name;          ///< unique within the plan; the key of every report
+    std::uint32_t target = 0;  ///< index into Plan::targets
+    bool transaction = false;  ///< counts in TPS and in SLO clauses without a name
+    Duration timeout = std::chrono::seconds{10};  ///< from `sent` to the whole answer
+
+    bool redis = false;
+    bool head_request = false;  ///< HEAD: the answer has no body
+    Template head, body;
+    bool has_body = false;
+    std::vector<Template> arguments;
+
+    std::vector<Check> checks;
+    std::vector<Capture> captures;
+    bool keeps_body = false;  ///< a check or capture reads the body: the client must store it
+};
+
+struct SetAction {
+    VariableIndex variable;
+    Template value;
+};
+struct FeedAction {
+    std::uint32_t feeder;
+};  ///< next record of a feeder into its variables
+struct ThinkAction {
+    Duration low, high;
+};  ///< uniform; low == high: constant
+struct ExchangeAction {
+    StepIndex step;
+};
+using Action = std::variant<SetAction, FeedAction, ThinkAction, ExchangeAction>;
+
+struct JourneyPlan {
+    std::string name;
+    double share = 1;                       ///< weight among the journeys
+    std::optional<std::uint32_t> sessions;  ///< "as": index into Plan::session_pools
+    std::vector<Action> actions;
+};
+
+/// Users who are logged in before the load starts; a journey borrows one.
+struct SessionPoolPlan {
+    std::string name;
+    std::size_t count = 0;
+    std::vector<Action> start;
+};
+
+enum class Arrivals : std::uint8_t { poisson, paced };
+
+/// Open: `rate` arrivals per second. Closed: `users` virtual users, each starting its
+/// next journey when the last one has ended.
+struct LoadPlan {
+    std::optional<Rate> rate;
+    std::optional<std::uint64_t> users;
+    Arrivals arrivals = Arrivals::poisson;
+    Duration duration = std::chrono::seconds{30};  ///< the measured part
+    Duration warmup{};
+    Duration drain = std::chrono::seconds{5};
+};
+
+enum class ConnectionMode : std::uint8_t {
+    pool,         ///< kept alive and shared by all users of a worker
+    per_request,  ///< a new one for every exchange; we close first, after the reply
+};
+
+struct Plan {
+    std::string name;
+    std::vector<TargetPlan> targets;
+    std::vector<StepPlan> steps;  ///< of journeys, then of session starts and of setup
+    std::vector<JourneyPlan> journeys;
+    std::vector<SessionPoolPlan> session_pools;
+    std::vector<Action> setup;  ///< run once; its captures are visible to all
+    std::vector<std::shared_ptr<const Feeder>> feeders;
+    std::size_t variable_count = 0;
+    std::vector<std::string> variable_names;  ///< for messages
+    std::vector<SloClause> slos;
+    LoadPlan load;
+    ConnectionMode connections = ConnectionMode::pool;
+    std::optional<std::uint16_t> watch_port;
+    std::vector<std::string> secrets;  ///< values that must never reach a report or a log
+
+    /// Index of the step of this name; nothing if there is none.
+    std::optional<StepIndex> find_step(std::string_view name) const;
+};
+
+/// Renders the bytes of one request into `out` (cleared first; reused, so it does not
+/// allocate in the steady state). `scratch` holds the body meanwhile.
+void render_request(const StepPlan& step, const RenderContext& context, std::string& scratch,
+                    std::string& out);
+
+/// Sets the action's variable: text and number flag. `scratch` is reused; the template may
+/// read the very variable it sets. No allocation in the steady state.
+void apply_set(const SetAction& action, const RenderContext& context, std::string& scratch);
+
+/// Judges one answer: the step's checks in order, then its captures into `variables`.
+/// HTTP without a status check: 200..399 is ok. Redis without a check: any reply but an
+/// error is ok. No allocation in the steady state.
+Outcome judge_reply(const StepPlan& step, const ResponseView& reply, std::vector<Value>& variables);
+
+}  // namespace loadline

@@ -1,0 +1,168 @@
+#include "report/chart_data.hpp"
+
+#include <cmath>
+
+#include "report/figures.hpp"
+#include "report/spectrum.hpp"
+
+namespace loadline {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t established = 1;  // TCP_ESTABLISHED
+
+/// A stretch cut shorter than this (the drain's last moments) makes no rate worth drawing.
+constexpr double shortest_second = 0.2;
+
+double rounded(double value, double unit) { return std::round(value / unit) * unit; }
+
+/// Four significant digits are more than a chart shows, and a third of the bytes.
+double short_number(double value) {
+    if (value == 0 || !std::isfinite(value)) return 0;
+    return rounded(value, std::pow(10, std::floor(std::log10(std::abs(value))) - 3));
+}
+
+Json ms_or_null(Duration value) {
+    if (value <= Duration{} || value >= Histogram::unanswered) return nullptr;
+    return short_number(to_ms(value));
+}
+
+Json quantile_or_null(const Histogram& histogram, double q) {
+    if ((1 - q) * static_cast<double>(histogram.count()) < 1 - 1e-9) return nullptr;
+    return ms_or_null(histogram.quantile(q));
+}
+
+/// Stretches of time that touch become one.
+void add_span(Json& spans, double from, double to) {
+    if (!spans.empty() && std::abs(spans.back()[1].get<double>() - from) < 1e-6) {
+        spans.back()[1] = to;
+    } else {
+        spans.push_back({from, to});
+    }
+}
+
+Json timeline(const std::vector<TimelinePoint>& points) {
+    Json out{{"t", Json::array()}};
+    for (const char* name :
+         {"p50", "p90", "p99", "max", "intended", "started", "transactions", "errors"}) {
+        out[name] = Json::array();
+    }
+    for (const auto& p : points) {
+        const auto length = to_seconds(p.length);
+        const auto per_second = [&](std::uint64_t n) -> Json {
+            if (length < shortest_second) return nullptr;
+            return short_number(static_cast<double>(n) / length);
+        };
+        out["t"].push_back(rounded(to_seconds(p.since_start), 1e-3));
+        out["p50"].push_back(ms_or_null(p.p50));
+        out["p90"].push_back(ms_or_null(p.p90));
+        out["p99"].push_back(ms_or_null(p.p99));
+        out["max"].push_back(ms_or_null(p.max));
+        out["intended"].push_back(p.intended_rate > 0 && length >= shortest_second
+                                      ? Json(short_number(p.intended_rate))
+                                      : Json(nullptr));
+        out["started"].push_back(per_second(p.started));
+        out["transactions"].push_back(per_second(p.transactions));
+        out["errors"].push_back(per_second(p.errors));
+    }
+    return out;
+}
+
+Json phases(const std::vector<TimelinePoint>& points) {
+    Json spans = Json::array();
+    for (const auto& p : points) {
+        if (p.phase == Phase::measure) continue;
+        add_span(spans, to_seconds(p.since_start - p.length), to_seconds(p.since_start));
+    }
+    return spans;
+}
+
+/// A point stands at the end of its second, so its mark spreads half a second to both sides.
+Json unanswered_spans(const std::vector<TimelinePoint>& points) {
+    Json spans = Json::array();
+    for (const auto& p : points) {
+        if (p.p99 < Histogram::unanswered) continue;
+        add_span(spans, to_seconds(p.since_start - p.length / 2),
+                 to_seconds(p.since_start + p.length / 2));
+    }
+    return spans;
+}
+
+Json spectrum(const RunResult& result) {
+    const auto pooled = pooled_transactions(result);
+    Json out;
+    for (const char* name : {"x", "response", "ok", "service"}) out[name] = Json::array();
+    for (const double q : spectrum_percentiles(pooled.count())) {
+        out["x"].push_back(short_number(1 / (1 - q)));
+        out["response"].push_back(quantile_or_null(pooled.response_time, q));
+        out["ok"].push_back(quantile_or_null(pooled.response_time_ok, q));
+        out["service"].push_back(quantile_or_null(pooled.service_time, q));
+    }
+    return out;
+}
+
+/// What to add to a sample's instant to get seconds from the start of the run: points of the
+/// timeline carry samples too. Without one the first sample is the start.
+double start_of_samples(const RunResult& result) {
+    for (const auto& p : result.measurement.timeline) {
+        if (p.sockets)
+            return to_seconds(p.since_start) - to_seconds(p.sockets->at.time_since_epoch());
+    }
+    return -to_seconds(result.socket_samples.front().at.time_since_epoch());
+}
+
+Json sockets(const RunResult& result) {
+    Json out;
+    for (const char* name : {"t", "established", "close_wait", "stale", "fds"})
+        out[name] = Json::array();
+    if (result.socket_samples.empty()) return out;
+    const auto start = start_of_samples(result);
+    for (const auto& s : result.socket_samples) {
+        out["t"].push_back(rounded(start + to_seconds(s.at.time_since_epoch()), 1e-3));
+        out["established"].push_back(s.states[established]);
+        out["close_wait"].push_back(s.close_wait);
+        out["stale"].push_back(s.stale);
+        out["fds"].push_back(s.fds ? Json(*s.fds) : Json(nullptr));
+    }
+    return out;
+}
+
+Json probes(const RunResult& result) {
+    Json out = Json::array();
+    if (!result.capacity) return out;
+    for (const auto& p : result.capacity->probes) {
+        out.push_back({{"rate", short_number(p.rate.per_second())},
+                       {"p50", ms_or_null(p.p50)},
+                       {"p99", ms_or_null(p.p99)},
+                       {"word", to_string(p.word)},
+                       {"hold", p.kind == ProbeResult::Kind::hold}});
+    }
+    return out;
+}
+
+}  // namespace
+
+Json chart_data(const RunResult& result) {
+    const auto& points = result.measurement.timeline;
+    Json out;
+    out["length_s"] = points.empty() ? 0.0 : to_seconds(points.back().since_start);
+    for (const auto& clause : result.clauses) {  // the first latency limit of all transactions
+        if (clause.clause.metric != SloClause::Metric::percentile ||
+            clause.clause.scope != SloClause::Scope::transactions) {
+            continue;
+        }
+        out["limit_ms"] = to_ms(clause.clause.limit);
+        out["limit_text"] = "SLO " + round_duration(clause.clause.limit);
+        break;
+    }
+    out["timeline"] = timeline(points);
+    out["phases"] = phases(points);
+    out["unanswered"] = unanswered_spans(points);
+    out["spectrum"] = spectrum(result);
+    out["sockets"] = sockets(result);
+    out["probes"] = probes(result);
+    return out;
+}
+
+}  // namespace loadline

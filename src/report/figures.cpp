@@ -1,0 +1,160 @@
+#include "report/figures.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/units.hpp"
+#include "result/verdict.hpp"
+#include "stats/quantile.hpp"
+
+namespace loadline {
+namespace {
+
+bool in_a_journey(const Plan& plan, std::size_t step) {
+    for (const auto& journey : plan.journeys) {
+        for (const auto& action : journey.actions) {
+            const auto* exchange = std::get_if<ExchangeAction>(&action);
+            if (exchange && exchange->step == step) return true;
+        }
+    }
+    return false;
+}
+
+/// What the verdict of a search is when nothing else speaks against it.
+VerdictWord tone_of(const std::string& capacity_word) {
+    if (capacity_word == "CONFIRMED" || capacity_word == "ESTIMATE-ONLY") return VerdictWord::pass;
+    if (capacity_word == "NO-RATE" || capacity_word == "METASTABLE") return VerdictWord::fail;
+    return VerdictWord::invalid;
+}
+
+std::string sentence_without_reasons(const RunResult& result) {
+    const auto done = pooled_transactions(result).count();
+    const auto what = fmt::format("{} transactions in {}", count_text(done),
+                                  round_duration(result.measurement.measured));
+    if (result.clauses.empty()) return "no SLO was set; " + what;
+    if (result.verdict.word == VerdictWord::pass) return "every SLO holds; " + what;
+    return what;
+}
+
+}  // namespace
+
+StepStats pooled_transactions(const RunResult& result) {
+    return pooled_transactions(*result.plan, result.measurement.total);
+}
+
+std::array<std::uint64_t, outcome_count> all_outcomes(const RunResult& result) {
+    std::array<std::uint64_t, outcome_count> sum{};
+    for (const auto& step : result.measurement.total.steps) {
+        for (std::size_t i = 0; i < outcome_count; ++i) sum[i] += step.outcomes[i];
+    }
+    return sum;
+}
+
+Duration timeout_of(const RunResult& result) {
+    Duration longest{};
+    for (const auto& step : result.plan->steps) {
+        if (step.transaction) longest = std::max(longest, step.timeout);
+    }
+    return longest;
+}
+
+std::vector<std::size_t> listed_steps(const RunResult& result) {
+    std::vector<std::size_t> listed;
+    const auto& steps = result.measurement.total.steps;
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        if (steps[i].count() > 0 || in_a_journey(*result.plan, i)) listed.push_back(i);
+    }
+    return listed;
+}
+
+double journeys_per_second(const RunResult& result) {
+    const auto length = to_seconds(result.measurement.measured);
+    std::uint64_t ended = 0;
+    for (const auto& journey : result.measurement.total.journeys) ended += journey.count();
+    return length > 0 ? static_cast<double>(ended) / length : 0;
+}
+
+std::string latency_text(Duration value, Duration timeout) {
+    if (value >= Histogram::unanswered) return "> " + round_duration(timeout);
+    return format_duration(value);
+}
+
+std::string percentile_text(const Histogram& histogram, double quantile, Duration timeout) {
+    if (histogram.count() < samples_needed(quantile)) return "–";
+    return latency_text(histogram.quantile(quantile), timeout);
+}
+
+std::string round_duration(Duration d) {
+    auto text = format_duration(d);
+    const auto blank = text.find(' ');
+    if (blank == std::string::npos || text.find('.') == std::string::npos) return text;
+    auto number = text.substr(0, blank);
+    number.erase(number.find_last_not_of('0') + 1);
+    if (number.back() == '.') number.pop_back();
+    return number + text.substr(blank);
+}
+
+std::string count_text(std::uint64_t count) { return format_number(static_cast<double>(count)); }
+
+std::string rate_text(double per_second, const char* unit) {
+    return fmt::format("{} {}/s", format_number(per_second), unit);
+}
+
+std::string actual_text(const ClauseResult& clause) {
+    if (clause.samples == 0) return "no samples";
+    if (clause.clause.metric == SloClause::Metric::errors) return format_share(clause.actual_share);
+    if (clause.actual) return format_duration(*clause.actual);
+    if (clause.actual_over) return "> " + round_duration(*clause.actual_over);
+    return "too few samples";
+}
+
+std::string meaning_of(const StuckSocket& socket) {
+    if (socket.inode == 0) return "never accepted";
+    if (socket.unread == 0) return "end of stream read, never closed";
+    if (socket.unread == 1) return "end of stream never read";
+    return fmt::format("{} bytes of a request never read", socket.unread - 1);
+}
+
+Headline headline_of(const RunResult& result) {
+    Headline head;
+    head.tone = result.verdict.word;
+    head.word = to_string(result.verdict.word);
+    for (const auto& reason : result.verdict.reasons) {
+        if (reason.code != "capacity") head.more.push_back(reason.text);
+    }
+
+    const auto& capacity = result.capacity;
+    if (capacity && tone_of(capacity->word) == head.tone) {
+        head.word = capacity->word;
+        head.sentence = capacity->text;
+    } else if (capacity) {  // something else is stronger, a leak or an interrupt: both are said
+        head.more.push_back(capacity->word + ": " + capacity->text);
+    }
+    if (head.sentence.empty()) {
+        if (head.more.empty()) {
+            head.sentence = sentence_without_reasons(result);
+        } else {
+            head.sentence = head.more.front();
+            head.more.erase(head.more.begin());
+        }
+    }
+    return head;
+}
+
+std::string load_text(const RunResult& result) {
+    std::string text = round_duration(result.measurement.measured);
+    const auto& load = result.plan->load;
+    if (result.measurement.intended_rate > 0) {
+        text += " at " + rate_text(result.measurement.intended_rate, "journeys");
+        text += load.arrivals == Arrivals::paced ? " (paced)" : " (poisson)";
+    } else if (load.users) {
+        text += fmt::format(" with {} users in a closed loop", count_text(*load.users));
+    }
+    if (result.command == "run" && load.warmup > Duration{}) {
+        text += ", after " + round_duration(load.warmup) + " of warm-up";
+    }
+    return text;
+}
+
+}  // namespace loadline

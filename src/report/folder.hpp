@@ -1,0 +1,48 @@
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+#include "base/error.hpp"
+#include "result/trial_result.hpp"
+
+namespace loadline {
+
+/// summary.json, as the folder holds it and --json prints it. What is no UTF-8 in a quoted
+/// reply becomes U+FFFD.
+void write_summary(std::ostream& out, const RunResult& result);
+
+/// The folder that one run writes: summary.json, timeline.jsonl, latency.hlog, latency.hgrm,
+/// report.html, scenario.effective.json.
+class RunFolder {
+public:
+    /// Creates the folder, with those above it, and proves that it takes files by writing and
+    /// removing one: before anything is sent. Otherwise a usage error with path and reason.
+    static Result<RunFolder> create(std::filesystem::path path);
+
+    /// The same for `reports`/<scenario>/<UTC time>, with -2, -3 ... behind the time when there
+    /// is such a folder already: no run writes into another one's. What a file name should not
+    /// hold becomes "_" in the scenario's part.
+    static Result<RunFolder> create_default(const std::string& scenario_name,
+                                            std::chrono::system_clock::time_point started_at,
+                                            const std::filesystem::path& reports = "reports");
+
+    const std::filesystem::path& path() const { return path_; }
+
+    /// Writes all files; each under a temporary name first, so that a reader never sees half a
+    /// file. `effective_scenario` is the text of scenario.effective.json, empty when there is
+    /// none (the one-liner). The first failure (a full disk) is returned as ErrorKind::output
+    /// with path and reason, after the other files were tried. Never throws.
+    Result<void> write_all(const RunResult& result, const std::string& effective_scenario) const;
+
+    /// One file of the folder, the same way.
+    Result<void> write_file(const std::string& name,
+                            const std::function<void(std::ostream&)>& write) const;
+
+private:
+    explicit RunFolder(std::filesystem::path path) : path_{std::move(path)} {}
+    std::filesystem::path path_;
+};
+
+}  // namespace loadline

@@ -1,0 +1,405 @@
+#include "report/html.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <ostream>
+#include <random>
+
+#include "base/units.hpp"
+#include "report/chart_data.hpp"
+#include "report/figures.hpp"
+#include "report/markup.hpp"
+#include "report/page_parts.hpp"
+
+namespace loadline {
+namespace {
+
+/// The word that styles a verdict: "pass", "fail", "invalid".
+const char* tone_of(VerdictWord word) {
+    switch (word) {
+        case VerdictWord::pass:
+            return "pass";
+        case VerdictWord::fail:
+            return "fail";
+        case VerdictWord::invalid:
+            return "invalid";
+    }
+    return "invalid";
+}
+
+std::string marked(VerdictWord word) {
+    const char* mark = word == VerdictWord::pass ? "✓ " : word == VerdictWord::fail ? "✗ " : "? ";
+    return mark + std::string{to_string(word)};
+}
+
+/// The frame of one chart; page.js finds it by `id` and draws.
+std::string chart(const char* id, const char* title, const char* description) {
+    return fmt::format(
+        "<figure id=\"{}\"><figcaption><span>{}</span></figcaption>\n"
+        "<div class=\"legend\" aria-hidden=\"true\"></div>\n"
+        "<div class=\"chart\" role=\"img\" aria-label=\"{}\"></div></figure>\n",
+        id, title, description);
+}
+
+std::string heading(std::string_view text, std::string_view sub = {}) {
+    auto out = fmt::format("<h2>{}</h2>\n", escape_html(text));
+    if (!sub.empty()) out += fmt::format("<p class=\"sub\">{}</p>\n", escape_html(sub));
+    return out;
+}
+
+std::string note(std::string_view text) {
+    return fmt::format("<p class=\"note\">{}</p>\n", escape_html(text));
+}
+
+/// The sections of one result's page, each a function that answers its markup.
+class HtmlBody {
+public:
+    explicit HtmlBody(const RunResult& result)
+        : result_{result}, timeout_{timeout_of(result)}, pooled_{pooled_transactions(result)} {}
+
+    std::string text() const {
+        return brand() + verdict() + key_figures() + slos() + probes() + over_time() +
+               percentiles() + steps() + outcomes() + sockets() + generator() + environment();
+    }
+
+private:
+    std::string brand() const {
+        return fmt::format(
+            "<div class=\"brand\"><svg viewBox=\"0 0 32 32\" aria-hidden=\"true\"><circle "
+            "cx=\"16\" cy=\"16\" r=\"9\"/>"
+            "<path d=\"M1 16h30\"/></svg><span><strong>loadline {}</strong> · {} · "
+            "{}</span></div>\n",
+            escape_html(result_.command), escape_html(result_.scenario_name),
+            iso_utc(result_.started_at));
+    }
+
+    std::string verdict() const {
+        const auto head = headline_of(result_);
+        auto out =
+            fmt::format("<section class=\"verdict {}\"><h1><span class=\"word\">{}</span>{}</h1>\n",
+                        tone_of(head.tone), escape_html(head.word), escape_html(head.sentence));
+        if (!head.more.empty()) {
+            out += "<ul>\n";
+            for (const auto& text : head.more) out += "<li>" + escape_html(text) + "</li>\n";
+            out += "</ul>\n";
+        }
+        out += fmt::format("<p class=\"note\">{}</p>\n", escape_html(load_text(result_)));
+        if (result_.target_shares_machine) out += note(shared_machine_note);
+        return out + "</section>\n";
+    }
+
+    std::string key_figures() const {
+        const auto length = to_seconds(result_.measurement.measured);
+        const auto ok = pooled_.outcomes[static_cast<std::size_t>(Outcome::ok)];
+        const auto n = static_cast<double>(pooled_.count());
+        std::string out = "<dl class=\"figures\">\n";
+        const auto add = [&](const char* name, const std::string& value, const std::string& unit) {
+            out += fmt::format("<div><dt>{}</dt><dd>{} <small>{}</small></dd></div>\n", name,
+                               escape_html(value), unit);
+        };
+        const auto& capacity = result_.capacity;
+        if (capacity && capacity->confirmed_rate && capacity->confirmed_tps) {
+            add("Load line", format_number(*capacity->confirmed_tps), "transactions/s");
+            add("as journeys", format_number(*capacity->confirmed_rate), "journeys/s");
+        } else if (capacity && capacity->estimate_rate && capacity->estimate_tps) {
+            add("Estimate, not held", format_number(*capacity->estimate_tps), "transactions/s");
+            add("as journeys", format_number(*capacity->estimate_rate), "journeys/s");
+        } else if (length > 0) {
+            add("Throughput", format_number(static_cast<double>(ok) / length), "transactions/s ok");
+            add("Rate", format_number(journeys_per_second(result_)), "journeys/s ended");
+        }
+        add("p99 response time", percentile_text(pooled_.response_time, 0.99, timeout_),
+            capacity ? "there" : "");
+        add("Errors", n > 0 ? format_share(static_cast<double>(pooled_.errors()) / n) : "–",
+            "of " + count_text(pooled_.count()));
+        return out + "</dl>\n";
+    }
+
+    std::string slos() const {
+        if (result_.clauses.empty()) return {};
+        HtmlTable table{"SLO", {"<Promise", "<Verdict", "Measured", "Transactions"}};
+        for (const auto& clause : result_.clauses) {
+            table.add({clause.clause.text, marked(clause.word), actual_text(clause),
+                       count_text(clause.samples)},
+                      {}, tone_of(clause.word), 1);
+        }
+        return heading("SLO") + table.text();
+    }
+
+    std::string probes() const {
+        if (!result_.capacity || result_.capacity->probes.empty()) return {};
+        const auto& capacity = *result_.capacity;
+        HtmlTable table{"Probes",
+                        {"Probe", "Rate", "TPS", "Time", "n", "p50", "p90", "p99", "Errors",
+                         "Lag p99", "<Verdict", "<Why"}};
+        for (const auto& p : capacity.probes) {
+            table.add({to_string(p.kind), format_number(p.rate.per_second()),
+                       format_number(p.transactions_per_s), round_duration(p.length),
+                       count_text(p.requests), latency_text(p.p50, timeout_),
+                       latency_text(p.p90, timeout_), latency_text(p.p99, timeout_),
+                       format_share(p.error_share), format_duration(p.send_lag_p99), marked(p.word),
+                       p.why},
+                      p.kind == ProbeResult::Kind::hold ? "hold" : "", tone_of(p.word), 10);
+        }
+        auto out = heading("Probes",
+                           "Each probe is one trial at one rate, in journeys/s; the hold is the "
+                           "long one that confirms. TPS: completed transactions/s. Lag: how late "
+                           "we sent.");
+        out += chart("probes", "Response time over rate, in journeys/s",
+                     "Points: p99 and p50 response time of each probe over its rate; the table has "
+                     "the figures");
+        if (capacity.bracket_tps) {
+            out += note(fmt::format("Highest that passed {}, lowest that failed {}.",
+                                    rate_text((*capacity.bracket_tps)[0], "transactions"),
+                                    rate_text((*capacity.bracket_tps)[1], "transactions")));
+        }
+        if (!capacity.binding_clause.empty())
+            out += note("First to break above it: " + capacity.binding_clause);
+        return out + table.text();
+    }
+
+    std::string over_time() const {
+        const auto& points = result_.measurement.timeline;
+        if (points.empty()) return {};
+        auto out = heading("Over time",
+                           "One point a second. Drag to zoom; charts over time move together.");
+        out += chart("latency", "Response time of transactions",
+                     "Lines: p50, p90, p99 and maximum of the response time, each second");
+        const auto frozen = std::count_if(points.begin(), points.end(), [](const TimelinePoint& p) {
+            return p.p99 >= Histogram::unanswered;
+        });
+        if (frozen > 0) {
+            out += note(fmt::format(
+                "In {} of {} seconds unanswered exchanges reach p99: it has no value there, only a "
+                "lower bound of {}. These seconds are marked in red.",
+                frozen, points.size(), round_duration(timeout_)));
+        }
+        out +=
+            chart("throughput", "Rate intended, and what became of it",
+                  "Lines: intended and started journeys, transactions and errors, each per second");
+        const bool shaded = std::any_of(points.begin(), points.end(), [](const TimelinePoint& p) {
+            return p.phase != Phase::measure;
+        });
+        if (shaded)
+            out += note("Grey stretches are warm-up, drain and settling: they count in no figure.");
+        return out;
+    }
+
+    std::string percentiles() const {
+        if (pooled_.count() == 0) return {};
+        auto out = heading("Percentiles of transactions",
+                           "Response time runs from the intended send time, service time "
+                           "from the actual one.");
+        out += chart("spectrum", "Percentile spectrum",
+                     "Lines: response time, response time of the ok ones, and service time over "
+                     "the percentile");
+        HtmlTable table{"Percentiles",
+                        {"Percentile", "Response time", "Of the ok ones", "Service time"}};
+        for (const auto& [quantile, text] : ladder) {
+            table.add({text, percentile_text(pooled_.response_time, quantile, timeout_),
+                       percentile_text(pooled_.response_time_ok, quantile, timeout_),
+                       percentile_text(pooled_.service_time, quantile, timeout_)});
+        }
+        const auto row = [&](const char* name, Duration (Histogram::*figure)() const) {
+            const auto text = [&](const Histogram& h) {
+                return h.count() > h.unanswered_count() ? format_duration((h.*figure)())
+                                                        : std::string{"–"};
+            };
+            table.add({name, text(pooled_.response_time), text(pooled_.response_time_ok),
+                       text(pooled_.service_time)});
+        };
+        row("max", &Histogram::max);
+        row("mean", &Histogram::mean);
+        out += table.text();
+        if (const auto n = pooled_.response_time.unanswered_count()) {
+            out += note(fmt::format(
+                "{} unanswered of {} count as longer than the time-out of {}; max and mean are of "
+                "the answered ones.",
+                count_text(n), count_text(pooled_.count()), round_duration(timeout_)));
+        }
+        return out;
+    }
+
+    std::string steps() const {
+        const auto listed = listed_steps(result_);
+        if (listed.empty()) return {};
+        const auto length = to_seconds(result_.measurement.measured);
+        HtmlTable table{"Steps",
+                        {"<Step", "Transaction", "Count", "Rate/s", "Errors", "Share", "p50", "p90",
+                         "p99", "max", "Service p50", "Service p99"}};
+        for (const auto i : listed) {
+            const auto& plan = result_.plan->steps[i];
+            const auto& stats = result_.measurement.total.steps[i];
+            const auto& times = stats.response_time;
+            const auto n = static_cast<double>(stats.count());
+            const auto at = [&](const Histogram& h, double q) {
+                return percentile_text(h, q, plan.timeout);
+            };
+            table.add(
+                {plan.name, plan.transaction ? "yes" : "no", count_text(stats.count()),
+                 length > 0 ? format_number(n / length) : "–", count_text(stats.errors()),
+                 n > 0 ? format_share(static_cast<double>(stats.errors()) / n) : "–",
+                 at(times, 0.5), at(times, 0.9), at(times, 0.99),
+                 times.count() > times.unanswered_count() ? format_duration(times.max()) : "–",
+                 at(stats.service_time, 0.5), at(stats.service_time, 0.99)},
+                {}, stats.errors() ? "fail" : "", 4);
+        }
+        return heading("Steps") + table.text();
+    }
+
+    std::string outcomes() const {
+        const auto counts = all_outcomes(result_);
+        const auto sum = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+        if (sum == 0) return {};
+        HtmlTable table{"Outcomes", {"<Outcome", "Count", "Share"}};
+        for (std::size_t i = 0; i < outcome_count; ++i) {
+            if (counts[i] == 0) continue;
+            table.add({std::string{to_string(static_cast<Outcome>(i))}, count_text(counts[i]),
+                       format_share(static_cast<double>(counts[i]) / static_cast<double>(sum))},
+                      {}, i == 0 ? "pass" : "fail", 0);
+        }
+        auto out = heading("Outcomes", "Why each exchange of each step ended.") + table.text();
+        const auto& examples = result_.measurement.examples;
+        if (examples.empty()) return out;
+        out += "<h3>First examples</h3>\n";
+        for (const auto& example : examples) {
+            out += fmt::format("<p><strong class=\"{}\">{}</strong> in {}</p>\n<pre>{}</pre>\n",
+                               example.outcome == Outcome::ok ? "pass" : "fail",
+                               to_string(example.outcome), escape_html(example.step),
+                               escape_html(example.text));
+        }
+        return out;
+    }
+
+    std::string sockets() const {
+        if (!result_.sockets) {
+            if (result_.not_watched.empty()) return {};
+            return heading("Server sockets") + note("Not watched: " + result_.not_watched);
+        }
+        const auto& s = *result_.sockets;
+        const char* tone = s.word == SocketWord::ok               ? "pass"
+                           : s.word == SocketWord::leak_confirmed ? "fail"
+                                                                  : "invalid";
+        auto out = heading(fmt::format("Server sockets, port {}", s.port));
+        out += fmt::format("<p><strong class=\"{}\">{}</strong> {}</p>\n", tone,
+                           escape_html(to_string(s.word)), escape_html(s.text));
+        if (!result_.socket_samples.empty()) {
+            out += chart(
+                "sockets", "Sockets of the server over time",
+                "Lines: established, CLOSE_WAIT and stale sockets, and open file descriptors");
+        }
+        HtmlTable facts{"Facts of the sockets", {"", ""}};
+        if (s.pid) facts.add({"Process", fmt::format("{}  {}", *s.pid, s.command)});
+        facts.add({"Connections closed by us", count_text(s.closes)});
+        facts.add({"Stayed in CLOSE_WAIT", count_text(s.leaked)});
+        if (s.leak_fraction) {
+            facts.add({"Share of the closes",
+                       fmt::format("{} (95 % interval {} to {})", format_share(*s.leak_fraction),
+                                   format_share(s.leak_fraction_interval[0]),
+                                   format_share(s.leak_fraction_interval[1]))});
+        }
+        facts.add({"CLOSE_WAIT at most", count_text(s.close_wait_max)});
+        facts.add({"There before the load", count_text(s.before) + ", not counted"});
+        facts.add({"Stale from", round_duration(s.tau)});
+        for (const auto& flag : s.flags) facts.add({"Flag", flag}, {}, "fail", 1);
+        out += facts.text();
+        if (s.oldest.empty()) return out;
+        HtmlTable table{"Oldest sockets",
+                        {"<Peer", "Age at least", "At most", "Unread bytes", "<What it says"}};
+        for (const auto& socket : s.oldest) {
+            table.add({socket.peer, format_duration(socket.age_at_least),
+                       format_duration(socket.age_at_most), count_text(socket.unread),
+                       meaning_of(socket)});
+        }
+        return out + "<h3>The oldest in CLOSE_WAIT</h3>\n" + table.text();
+    }
+
+    std::string generator() const {
+        const auto& g = result_.measurement.generator;
+        HtmlTable table{"Generator", {"", ""}};
+        table.add({"Journeys", fmt::format("{} scheduled, {} dropped", count_text(g.scheduled),
+                                           count_text(g.dropped))});
+        table.add({"Requests sent", count_text(g.sent)});
+        table.add({"Send lag",
+                   fmt::format("p50 {}, p99 {}; above {} in {} of {} seconds",
+                               format_duration(g.send_lag_p50), format_duration(g.send_lag_p99),
+                               round_duration(g.lag_bound), g.lag_windows_over, g.lag_windows)});
+        table.add({"Pool wait", fmt::format("p50 {}, p99 {}", format_duration(g.pool_wait_p50),
+                                            format_duration(g.pool_wait_p99))});
+        table.add({"CPU of the busiest worker", format_share(g.cpu_share_max) + " of a core"});
+        if (g.steal_share) table.add({"Stolen by the hypervisor", format_share(*g.steal_share)});
+        for (const auto& limit : g.limits) table.add({"Limit", limit.text}, {}, "invalid", 1);
+        for (const auto& text : g.notes) table.add({"Note", text});
+        return heading("Generator",
+                       g.limits.empty()
+                           ? "It kept its schedule: what was measured is the service's doing."
+                           : "It was at its own limit: the service is not to blame, and nothing is "
+                             "proved.") +
+               table.text();
+    }
+
+    std::string environment() const {
+        const auto& m = result_.machine;
+        const auto& plan = *result_.plan;
+        HtmlTable table{"Environment", {"", ""}};
+        table.add({"Arguments", shown_arguments(result_.arguments, plan.secrets)});
+        table.add({"Scenario",
+                   fmt::format("{} (hash {})", result_.scenario_name, result_.scenario_hash)});
+        for (const auto& target : plan.targets) {
+            table.add({"Target " + target.name, target.url.scheme + "://" + target.url.endpoint()});
+        }
+        table.add(
+            {"Connections", plan.connections == ConnectionMode::pool ? "pool" : "per-request"});
+        table.add({"Seed, threads", fmt::format("{}, {}", result_.seed, result_.threads)});
+        table.add({"Caps", fmt::format("{} users, {} connections",
+                                       result_.user_cap ? count_text(result_.user_cap) : "any",
+                                       result_.connection_cap ? count_text(result_.connection_cap)
+                                                              : "any")});
+        table.add({"Started, took",
+                   iso_utc(result_.started_at) + ", " + round_duration(result_.elapsed)});
+        table.add({"loadline", result_.version});
+        table.add({"Kernel", m.kernel});
+        table.add({"CPU", fmt::format("{} × {}", m.cores, m.cpu_model)});
+        table.add({"Memory", fmt::format("{:.1f} GB", static_cast<double>(m.memory_bytes) / 1e9)});
+        if (m.port_high > 0) {
+            auto ports = fmt::format("{} to {}", m.port_low, m.port_high);
+            if (m.tcp_tw_reuse >= 0) ports += fmt::format(", tcp_tw_reuse {}", m.tcp_tw_reuse);
+            table.add({"Local ports", ports});
+        }
+        return heading("Environment") + table.text();
+    }
+
+    const RunResult& result_;
+    Duration timeout_;
+    StepStats pooled_;
+};
+
+/// Names this page's own scripts to the browser, which runs no others.
+std::string random_nonce() {
+    std::random_device device;
+    return fmt::format("{:08x}{:08x}{:08x}{:08x}", device(), device(), device(), device());
+}
+
+}  // namespace
+
+void write_html(std::ostream& out, const RunResult& result) {
+    const auto head = headline_of(result);
+    const auto title = escape_html(head.word + " · " + result.scenario_name + " · loadline");
+    const auto body = HtmlBody{result}.text();
+    const auto data = escape_script(chart_data(result).dump());
+    const auto nonce = random_nonce();
+    const auto version = escape_html(result.version);
+    out << fill(page_html, {{"title", title},
+                            {"version", version},
+                            {"nonce", nonce},
+                            {"body", body},
+                            {"data", data},
+                            {"page_css", page_css},
+                            {"page_js", page_js},
+                            {"dygraphs_css", dygraphs_css},
+                            {"dygraphs_js", dygraphs_js}});
+}
+
+}  // namespace loadline

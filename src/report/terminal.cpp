@@ -1,0 +1,399 @@
+#include "report/terminal.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <ostream>
+
+#include "base/units.hpp"
+#include "report/figures.hpp"
+#include "report/text.hpp"
+
+namespace loadline {
+namespace {
+
+constexpr std::size_t page_width = 100;
+using Cell = Table::Cell;
+
+Style style_of(VerdictWord word) {
+    switch (word) {
+        case VerdictWord::pass:
+            return Style::good;
+        case VerdictWord::fail:
+            return Style::bad;
+        case VerdictWord::invalid:
+            return Style::doubtful;
+    }
+    return Style::plain;
+}
+
+const char* mark_of(VerdictWord word) {
+    switch (word) {
+        case VerdictWord::pass:
+            return "✓";
+        case VerdictWord::fail:
+            return "✗";
+        case VerdictWord::invalid:
+            return "?";
+    }
+    return "?";
+}
+
+std::string verdict_of(const ProbeResult& probe) {
+    const auto word = std::string{to_string(probe.word)};
+    return probe.why.empty() ? word : word + "  " + printable(probe.why);
+}
+
+/// Writes the sections in their order; holds what they all need.
+class TerminalPage {
+public:
+    TerminalPage(std::ostream& out, const RunResult& result, bool colour)
+        : out_{out}, result_{result}, colour_{colour}, timeout_{timeout_of(result)} {}
+
+    void write() {
+        headline();
+        slos();
+        probes();
+        ladder_of_transactions();
+        steps();
+        throughput();
+        outcomes();
+        generator();
+        sockets();
+        if (result_.target_shares_machine) {
+            out_ << '\n';
+            sentence("", shared_machine_note, Style::dim);
+        }
+    }
+
+private:
+    void title(std::string_view text, std::string_view more = {}) {
+        out_ << '\n' << styled(text, Style::bold, colour_);
+        if (!more.empty()) out_ << styled("  " + std::string{more}, Style::dim, colour_);
+        out_ << '\n';
+    }
+
+    /// A sentence that may come from anywhere, broken between words to the page's width.
+    void sentence(std::string_view first_indent, std::string_view text,
+                  Style style = Style::plain) {
+        const std::size_t indent = display_width(first_indent);
+        std::string line{first_indent}, rest = printable(text);
+        while (display_width(rest) > page_width - indent) {
+            auto end = fit(rest, page_width - indent).rfind(' ');
+            if (end == std::string::npos || end == 0) {
+                end = fit(rest, page_width - indent).size() - std::string_view{"…"}.size();
+            }
+            out_ << line << styled(rest.substr(0, end), style, colour_) << '\n';
+            line.assign(indent, ' ');
+            rest.erase(0, rest.find_first_not_of(' ', end));
+        }
+        out_ << line << styled(rest, style, colour_) << '\n';
+    }
+
+    /// A word that is set off, and its sentence; measured without the escape sequences.
+    void worded(std::string_view indent, const std::string& word, Style style,
+                const std::string& text) {
+        const auto all = std::string{indent} + word + "  " + printable(text);
+        auto end = all.size();
+        if (display_width(all) > page_width) {
+            end = fit(all, page_width).rfind(' ');
+            if (end < indent.size() + word.size() + 2) end = all.size();  // one endless word
+        }
+        out_ << indent << styled(word, style, colour_)
+             << all.substr(indent.size() + word.size(), end - indent.size() - word.size()) << '\n';
+        const auto rest = all.find_first_not_of(' ', end);
+        if (rest != std::string::npos) sentence("  ", all.substr(rest));
+    }
+
+    void write(const Table& table) { table.write(out_, page_width, colour_); }
+
+    void headline() {
+        const auto head = headline_of(result_);
+        worded("", head.word, style_of(head.tone), head.sentence);
+        for (const auto& text : head.more) sentence("  ", text);
+        const auto text = fmt::format("{} · {} · {} {}, seed {}", printable(result_.scenario_name),
+                                      load_text(result_), result_.threads,
+                                      result_.threads == 1 ? "thread" : "threads", result_.seed);
+        sentence("  ", text, Style::dim);
+    }
+
+    void slos() {
+        if (result_.clauses.empty()) return;
+        title("SLO");
+        Table table{{{""}, {"", true, true}, {""}, {""}}};
+        for (const auto& clause : result_.clauses) {
+            const auto style = style_of(clause.word);
+            table.add(
+                {{mark_of(clause.word), style},
+                 {printable(clause.clause.text)},
+                 {actual_text(clause), clause.word == VerdictWord::pass ? Style::plain : style},
+                 {"of " + count_text(clause.samples), Style::dim}});
+        }
+        write(table);
+    }
+
+    void probes() {
+        if (!result_.capacity || result_.capacity->probes.empty()) return;
+        title("Probes",
+              "rate in journeys/s; response time of transactions; lag: requests sent late by us");
+        Table table{{{"probe"},
+                     {"rate"},
+                     {"time"},
+                     {"n"},
+                     {"p50"},
+                     {"p90"},
+                     {"p99"},
+                     {"errors"},
+                     {"lag p99"},
+                     {"verdict", true, true}}};
+        for (const auto& probe : result_.capacity->probes) {
+            table.add({{to_string(probe.kind)},
+                       {format_number(probe.rate.per_second())},
+                       {round_duration(probe.length)},
+                       {count_text(probe.requests)},
+                       {latency_text(probe.p50, timeout_)},
+                       {latency_text(probe.p90, timeout_)},
+                       {latency_text(probe.p99, timeout_)},
+                       {format_share(probe.error_share)},
+                       {format_duration(probe.send_lag_p99)},
+                       {verdict_of(probe),
+                        probe.word == VerdictWord::pass ? Style::plain : style_of(probe.word)}});
+        }
+        write(table);
+        const auto& bracket = result_.capacity->bracket_tps;
+        if (bracket) {
+            sentence("  ", fmt::format("Highest that passed {}, lowest that failed {}.",
+                                       rate_text((*bracket)[0], "transactions"),
+                                       rate_text((*bracket)[1], "transactions")));
+        }
+        if (!result_.capacity->binding_clause.empty()) {
+            sentence("  ", "First to break above it: " + result_.capacity->binding_clause);
+        }
+    }
+
+    void ladder_of_transactions() {
+        const auto pooled = pooled_transactions(result_);
+        if (pooled.count() == 0) return;
+        title("Latency of transactions", "response time runs from the intended send time");
+        Table table{{{""}, {"response time"}, {"service time"}, {"response, ok alone"}}};
+        for (const auto& [quantile, text] : ladder) {
+            table.add({{text},
+                       {percentile_text(pooled.response_time, quantile, timeout_)},
+                       {percentile_text(pooled.service_time, quantile, timeout_)},
+                       {percentile_text(pooled.response_time_ok, quantile, timeout_)}});
+        }
+        const auto row = [&](const char* name, Duration (Histogram::*figure)() const) {
+            const auto text = [&](const Histogram& h) {
+                return h.count() > h.unanswered_count() ? format_duration((h.*figure)())
+                                                        : std::string{"–"};
+            };
+            table.add({{name},
+                       {text(pooled.response_time)},
+                       {text(pooled.service_time)},
+                       {text(pooled.response_time_ok)}});
+        };
+        row("max", &Histogram::max);
+        row("mean", &Histogram::mean);
+        write(table);
+        if (const auto n = pooled.response_time.unanswered_count()) {
+            sentence(
+                "  ",
+                fmt::format("{} unanswered of {} count as longer than the time-out of {}; "
+                            "max and mean are of the answered ones.",
+                            count_text(n), count_text(pooled.count()), round_duration(timeout_)));
+        }
+    }
+
+    void steps() {
+        const auto listed = listed_steps(result_);
+        if (listed.empty()) return;
+        title("Steps", "response time");
+        Table table{{{"step", true, true},
+                     {"count"},
+                     {"rate/s"},
+                     {"errors"},
+                     {""},
+                     {"p50"},
+                     {"p99"},
+                     {"max"}}};
+        const auto length = to_seconds(result_.measurement.measured);
+        std::string others;
+        for (const auto i : listed) {
+            const auto& step = result_.measurement.total.steps[i];
+            const auto& times = step.response_time;
+            const auto& plan = result_.plan->steps[i];
+            const auto n = static_cast<double>(step.count());
+            const bool any = times.count() > times.unanswered_count();
+            table.add(
+                {{printable(plan.name)},
+                 {count_text(step.count())},
+                 {length > 0 ? format_number(n / length) : "–"},
+                 {count_text(step.errors()), step.errors() ? Style::bad : Style::plain},
+                 {n > 0 ? format_share(static_cast<double>(step.errors()) / n) : "–", Style::dim},
+                 {percentile_text(times, 0.5, plan.timeout)},
+                 {percentile_text(times, 0.99, plan.timeout)},
+                 {any ? format_duration(times.max()) : "–"}});
+            if (!plan.transaction) others += (others.empty() ? "" : ", ") + plan.name;
+        }
+        write(table);
+        if (!others.empty()) {
+            sentence("  ",
+                     "Not transactions, so neither in TPS nor in an SLO without a name: " + others,
+                     Style::dim);
+        }
+    }
+
+    void throughput() {
+        const auto& m = result_.measurement;
+        const auto length = to_seconds(m.measured);
+        if (length <= 0) return;
+        const auto pooled = pooled_transactions(result_);
+        const auto ok = pooled.outcomes[static_cast<std::size_t>(Outcome::ok)];
+        const auto per_second = [&](std::uint64_t n) {
+            return format_number(static_cast<double>(n) / length);
+        };
+        title("Rate and throughput");
+        Table table{{{""}, {""}, {"", true}, {"", true}}};
+        if (m.intended_rate > 0) {
+            table.add({{"rate"}, {format_number(m.intended_rate)}, {"journeys/s intended"}, {""}});
+        }
+        table.add(
+            {{m.intended_rate > 0 ? "" : "rate"},
+             {per_second(m.total.started)},
+             {"journeys/s started"},
+             {count_text(m.total.started) + " in " + round_duration(m.measured), Style::dim}});
+        table.add({{"throughput"},
+                   {format_number(journeys_per_second(result_))},
+                   {"journeys/s ended"},
+                   {""}});
+        table.add({{""},
+                   {per_second(pooled.service_time.count())},
+                   {"transactions/s answered"},
+                   {count_text(pooled.service_time.count()), Style::dim}});
+        table.add({{""}, {per_second(ok)}, {"transactions/s ok"}, {count_text(ok), Style::dim}});
+        write(table);
+    }
+
+    void outcomes() {
+        const auto counts = all_outcomes(result_);
+        const auto sum = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+        if (sum == 0) return;
+        title("Outcomes", "of all steps");
+        std::vector<std::size_t> order;
+        for (std::size_t i = 0; i < outcome_count; ++i) {
+            if (counts[i]) order.push_back(i);
+        }
+        std::stable_sort(order.begin(), order.end(), [&](auto a, auto b) {
+            return (a == 0) != (b == 0) ? a == 0 : counts[a] > counts[b];  // ok first
+        });
+        Table table{{{""}, {""}, {""}}};
+        for (const auto i : order) {
+            const auto outcome = static_cast<Outcome>(i);
+            table.add({{std::string{to_string(outcome)},
+                        outcome == Outcome::ok ? Style::plain : Style::bad},
+                       {count_text(counts[i])},
+                       {format_share(static_cast<double>(counts[i]) / static_cast<double>(sum))}});
+        }
+        write(table);
+        for (const auto i : order) examples_of(static_cast<Outcome>(i));
+    }
+
+    void examples_of(Outcome outcome) {
+        int shown = 0;
+        for (const auto& example : result_.measurement.examples) {
+            if (example.outcome != outcome || ++shown > 3) continue;
+            const auto text = fmt::format("  first {}: {}: {}", to_string(outcome),
+                                          printable(example.step), printable(example.text));
+            out_ << styled(fit(text, page_width), Style::dim, colour_) << '\n';
+        }
+    }
+
+    void generator() {
+        const auto& g = result_.measurement.generator;
+        title("Generator");
+        Table table{{{""}, {"", true, true}}};
+        table.add({{"arrivals"},
+                   {fmt::format("{} journeys scheduled, {} dropped; {} requests sent",
+                                count_text(g.scheduled), count_text(g.dropped), count_text(g.sent)),
+                    g.dropped ? Style::bad : Style::plain}});
+        table.add({{"send lag"},
+                   {fmt::format("p50 {}, p99 {}; above {} in {} of {} seconds",
+                                format_duration(g.send_lag_p50), format_duration(g.send_lag_p99),
+                                round_duration(g.lag_bound), g.lag_windows_over, g.lag_windows)}});
+        table.add(
+            {{"pool wait"},
+             {fmt::format("p50 {}, p99 {}; the server's doing, part of the response time",
+                          format_duration(g.pool_wait_p50), format_duration(g.pool_wait_p99))}});
+        auto cpu = fmt::format("{} of a core by the busiest worker", format_share(g.cpu_share_max));
+        if (g.steal_share)
+            cpu += fmt::format("; {} stolen by the hypervisor", format_share(*g.steal_share));
+        table.add({{"CPU"}, {cpu}});
+        write(table);
+        for (const auto& limit : g.limits) sentence("  limit: ", limit.text, Style::doubtful);
+        for (const auto& note : g.notes) sentence("  note: ", note, Style::dim);
+    }
+
+    void sockets() {
+        if (!result_.sockets) {
+            if (result_.not_watched.empty()) return;
+            title("Sockets");
+            sentence("  ", "not watched: " + result_.not_watched);
+            return;
+        }
+        const auto& s = *result_.sockets;
+        title(fmt::format("Sockets of port {}", s.port));
+        worded("  ", to_string(s.word), style_of_sockets(s.word), s.text);
+        if (s.pid && s.text.find("(pid ") == std::string::npos) {
+            sentence("  ", fmt::format("process {}  {}", *s.pid, s.command));
+        }
+        auto line =
+            fmt::format("{} closes by us · CLOSE_WAIT at most {} · {} there before the load",
+                        count_text(s.closes), count_text(s.close_wait_max), count_text(s.before));
+        if (s.leaked) {
+            line += fmt::format(" · {} stayed", count_text(s.leaked));
+            if (s.leak_fraction) {
+                line +=
+                    fmt::format(" ({} of closes, 95 % {} to {})", format_share(*s.leak_fraction),
+                                format_share(s.leak_fraction_interval[0]),
+                                format_share(s.leak_fraction_interval[1]));
+            }
+        }
+        sentence("  ", line);
+        for (const auto& flag : s.flags) sentence("  flag: ", flag, Style::bad);
+        if (s.leaked == 0 || s.oldest.empty()) return;
+        Table table{{{"oldest in CLOSE_WAIT"},
+                     {"age at least"},
+                     {"at most"},
+                     {"unread"},
+                     {"what it says", true, true}}};
+        constexpr std::size_t most = 5;
+        for (std::size_t i = 0; i < std::min(most, s.oldest.size()); ++i) {
+            const auto& socket = s.oldest[i];
+            table.add({{printable(socket.peer)},
+                       {format_duration(socket.age_at_least)},
+                       {format_duration(socket.age_at_most)},
+                       {fmt::format("{} B", socket.unread)},
+                       {meaning_of(socket)}});
+        }
+        write(table);
+    }
+
+    static Style style_of_sockets(SocketWord word) {
+        if (word == SocketWord::ok) return Style::good;
+        return word == SocketWord::leak_confirmed ? Style::bad : Style::doubtful;
+    }
+
+    std::ostream& out_;
+    const RunResult& result_;
+    bool colour_;
+    Duration timeout_;
+};
+
+}  // namespace
+
+void write_terminal(std::ostream& out, const RunResult& result, bool colour) {
+    TerminalPage{out, result, colour}.write();
+}
+
+}  // namespace loadline

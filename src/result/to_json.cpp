@@ -1,0 +1,344 @@
+#include "result/to_json.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "result/verdict.hpp"
+#include "stats/hlog.hpp"
+#include "stats/quantile.hpp"
+
+namespace loadline {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int summary_version = 1;
+
+/// Milliseconds with microseconds kept.
+double ms(Duration d) { return std::round(to_ms(d) * 1e3) / 1e3; }
+
+double per_second(std::uint64_t count, Duration length) {
+    return length > Duration{} ? static_cast<double>(count) / to_seconds(length) : 0.0;
+}
+
+/// Text that a service or the kernel wrote, as valid UTF-8: JSON can carry nothing else.
+Json text(const std::string& raw) {
+    const auto quoted = Json(raw).dump(-1, ' ', false, Json::error_handler_t::replace);
+    return Json::parse(quoted);
+}
+
+/// A percentile in ms; null when unanswered exchanges reach it.
+Json percentile_ms(Duration value) {
+    return value >= Histogram::unanswered ? Json(nullptr) : Json(ms(value));
+}
+
+struct Percentile {
+    const char* key;
+    double q;
+};
+constexpr Percentile percentiles[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
+
+/// What can be read from so many values, and no more: p999 takes 1000 of them, max and mean
+/// an answer.
+Json latencies(const Histogram& histogram, Duration timeout) {
+    Json out = Json::object();
+    for (const auto& [key, q] : percentiles) {
+        if (histogram.count() < samples_needed(q)) continue;
+        out[key] = percentile_ms(histogram.quantile(q));
+        if (out[key].is_null()) out[std::string{key} + "_over_ms"] = ms(timeout);
+    }
+    if (histogram.count() > histogram.unanswered_count()) {
+        out["max"] = ms(histogram.max());
+        out["mean"] = ms(histogram.mean());
+    }
+    return out;
+}
+
+Json outcomes(const std::array<std::uint64_t, outcome_count>& counts) {
+    Json out = Json::object();
+    for (std::size_t i = 0; i < outcome_count; ++i) {
+        if (counts[i] > 0) out[std::string{to_string(static_cast<Outcome>(i))}] = counts[i];
+    }
+    return out;
+}
+
+Json step_json(const StepStats& stats, Duration timeout, Duration measured) {
+    Json out;
+    out["requests"] = stats.count();
+    out["errors"] = stats.errors();
+    out["rate_per_s"] = per_second(stats.count(), measured);
+    out["response_time_ms"] = latencies(stats.response_time, timeout);
+    out["response_time_ok_ms"] = latencies(stats.response_time_ok, timeout);
+    out["service_time_ms"] = latencies(stats.service_time, timeout);
+    out["outcomes"] = outcomes(stats.outcomes);
+    out["bytes_in"] = stats.bytes_in;
+    out["bytes_out"] = stats.bytes_out;
+    return out;
+}
+
+Json with_histograms(Json out, const StepStats& stats) {
+    out["response_time_hdr"] = encode_histogram(stats.response_time);
+    out["service_time_hdr"] = encode_histogram(stats.service_time);
+    return out;
+}
+
+Json metadata(const RunResult& r) {
+    Json out;
+    out["tool"] = "loadline";
+    out["tool_version"] = r.version;
+    out["command"] = r.command;
+    out["started_at"] = iso_utc(r.started_at);
+    out["elapsed_s"] = to_seconds(r.elapsed);
+    out["scenario"] = r.scenario_name;
+    out["scenario_hash"] = r.scenario_hash;
+    out["kernel"] = r.machine.kernel;
+    out["cpu_model"] = r.machine.cpu_model;
+    out["cores"] = r.machine.cores;
+    out["memory_bytes"] = r.machine.memory_bytes;
+    if (r.machine.tcp_tw_reuse >= 0) out["tcp_tw_reuse"] = r.machine.tcp_tw_reuse;
+    if (r.machine.port_high > 0)
+        out["ip_local_port_range"] = {r.machine.port_low, r.machine.port_high};
+    out["target_shares_machine"] = r.target_shares_machine;
+    return out;
+}
+
+Json config(const RunResult& r) {
+    const auto& plan = *r.plan;
+    Json out;
+    out["seed"] = r.seed;
+    out["threads"] = r.threads;
+    out["max_users"] = r.user_cap;
+    if (r.connection_cap > 0) out["connections"] = r.connection_cap;
+    out["connection_mode"] = plan.connections == ConnectionMode::pool ? "pool" : "per-request";
+    if (plan.load.users) {
+        out["load_model"] = "closed";
+        out["users"] = *plan.load.users;
+    } else {
+        out["load_model"] = "open";
+        out["arrivals"] = plan.load.arrivals == Arrivals::poisson ? "poisson" : "paced";
+        if (plan.load.rate) out["rate_per_s"] = plan.load.rate->per_second();
+    }
+    out["duration_s"] = to_seconds(plan.load.duration);
+    out["warmup_s"] = to_seconds(plan.load.warmup);
+    out["drain_s"] = to_seconds(plan.load.drain);
+    for (const auto& target : plan.targets) {
+        out["targets"][target.name] =
+            target.url.scheme + "://" + target.url.endpoint();  // no credentials
+    }
+    return out;
+}
+
+Json reasons_json(const std::vector<Reason>& reasons) {
+    Json out = Json::array();
+    for (const auto& reason : reasons) {
+        out.push_back({{"code", reason.code}, {"text", text(reason.text)}});
+    }
+    return out;
+}
+
+Json generator_json(const GeneratorHealth& g) {
+    Json out;
+    out["scheduled"] = g.scheduled;
+    out["sent"] = g.sent;
+    out["dropped"] = g.dropped;
+    if (g.sent > 0) {
+        out["send_lag_ms"] = {{"p50", ms(g.send_lag_p50)}, {"p99", ms(g.send_lag_p99)}};
+        out["pool_wait_ms"] = {{"p50", ms(g.pool_wait_p50)}, {"p99", ms(g.pool_wait_p99)}};
+    }
+    out["lag_bound_ms"] = ms(g.lag_bound);
+    out["lag_windows"] = g.lag_windows;
+    out["lag_windows_over"] = g.lag_windows_over;
+    out["cpu_share_max"] = g.cpu_share_max;
+    if (g.steal_share) out["steal_share"] = *g.steal_share;
+    out["limits"] = reasons_json(g.limits);
+    out["notes"] = g.notes;
+    return out;
+}
+
+Json clause_json(const ClauseResult& c) {
+    Json out;
+    out["clause"] = c.clause.text;
+    out["word"] = to_string(c.word);
+    out["samples"] = c.samples;
+    if (c.clause.metric == SloClause::Metric::errors) {
+        out["limit_share"] = c.clause.error_limit;
+        if (c.samples > 0) out["actual_share"] = c.actual_share;
+        return out;
+    }
+    out["limit_ms"] = ms(c.clause.limit);
+    if (c.actual) out["actual_ms"] = ms(*c.actual);
+    if (c.actual_over) out["actual_over_ms"] = ms(*c.actual_over);
+    return out;
+}
+
+Json probe_json(const ProbeResult& p) {
+    Json out;
+    out["kind"] = to_string(p.kind);
+    out["rate_per_s"] = p.rate.per_second();
+    out["length_s"] = to_seconds(p.length);
+    if (p.planned > p.length) out["planned_s"] = to_seconds(p.planned);  // ended early
+    out["requests"] = p.requests;
+    out["tps"] = p.transactions_per_s;
+    if (p.requests > 0) {
+        out["p50_ms"] = percentile_ms(p.p50);
+        out["p90_ms"] = percentile_ms(p.p90);
+        out["p99_ms"] = percentile_ms(p.p99);
+        out["p999_ms"] = percentile_ms(p.p999);
+        out["error_share"] = p.error_share;
+        out["send_lag_p99_ms"] = ms(p.send_lag_p99);
+    }
+    out["word"] = to_string(p.word);
+    if (!p.why.empty()) out["why"] = text(p.why);
+    return out;
+}
+
+Json capacity_json(const CapacityResult& c) {
+    Json out;
+    out["word"] = c.word;
+    out["text"] = text(c.text);
+    if (c.confirmed_tps) out["confirmed_tps"] = *c.confirmed_tps;
+    if (c.confirmed_rate) out["confirmed_rate_per_s"] = *c.confirmed_rate;
+    if (c.estimate_tps) out["estimate_tps"] = *c.estimate_tps;
+    if (c.estimate_rate) out["estimate_rate_per_s"] = *c.estimate_rate;
+    if (c.bracket_tps) out["bracket_tps"] = *c.bracket_tps;
+    if (!c.binding_clause.empty()) out["binding_clause"] = text(c.binding_clause);
+    out["probes"] = Json::array();
+    for (const auto& probe : c.probes) out["probes"].push_back(probe_json(probe));
+    return out;
+}
+
+Json sockets_json(const SocketReport& s) {
+    Json out;
+    out["word"] = to_string(s.word);
+    out["text"] = text(s.text);
+    out["flags"] = s.flags;
+    out["port"] = s.port;
+    if (s.pid) out["pid"] = *s.pid;
+    if (!s.command.empty()) out["command"] = text(s.command);
+    if (s.word == SocketWord::unknown) return out;
+    out["tau_s"] = to_seconds(s.tau);
+    out["closes"] = s.closes;
+    out["leaked"] = s.leaked;
+    out["before"] = s.before;
+    if (s.leak_fraction) {
+        out["leak_fraction"] = *s.leak_fraction;
+        out["leak_fraction_interval"] = s.leak_fraction_interval;
+    }
+    out["close_wait_max"] = s.close_wait_max;
+    out["sampling_period_ms"] = ms(s.sampling_period);
+    out["sampling_cost_ms"] = ms(s.sampling_cost);
+    out["oldest"] = Json::array();
+    for (const auto& socket : s.oldest) {
+        out["oldest"].push_back({{"peer", socket.peer},
+                                 {"age_at_least_s", to_seconds(socket.age_at_least)},
+                                 {"age_at_most_s", to_seconds(socket.age_at_most)},
+                                 {"unread_bytes", socket.unread},
+                                 {"inode", socket.inode}});
+    }
+    return out;
+}
+
+Json results(const RunResult& r) {
+    const auto& plan = *r.plan;
+    const auto& m = r.measurement;
+    Json out;
+    const auto pooled = pooled_transactions(plan, m.total);
+    out["total"] = with_histograms(step_json(pooled, largest_timeout(plan), m.measured), pooled);
+    out["total"]["tps"] =
+        per_second(pooled.outcomes[static_cast<std::size_t>(Outcome::ok)], m.measured);
+    out["measured_s"] = to_seconds(m.measured);
+    out["steps"] = Json::object();
+    for (std::size_t i = 0; i < m.total.steps.size(); ++i) {
+        const auto& stats = m.total.steps[i];
+        if (stats.count() == 0) continue;
+        auto step = with_histograms(step_json(stats, plan.steps[i].timeout, m.measured), stats);
+        step["transaction"] = plan.steps[i].transaction;
+        out["steps"][plan.steps[i].name] = std::move(step);
+    }
+    out["journeys"] = Json::object();
+    for (std::size_t i = 0; i < m.total.journeys.size(); ++i) {
+        const auto& journey = plan.journeys[i];
+        out["journeys"][journey.name] =
+            step_json(m.total.journeys[i], largest_timeout(plan, journey), m.measured);
+    }
+    out["slo"] = Json::array();
+    for (const auto& clause : r.clauses) out["slo"].push_back(clause_json(clause));
+    out["generator"] = generator_json(m.generator);
+    if (r.capacity) out["capacity"] = capacity_json(*r.capacity);
+    if (r.sockets) {
+        out["sockets"] = sockets_json(*r.sockets);
+    } else if (!r.not_watched.empty()) {
+        out["not_watched"] = text(r.not_watched);
+    }
+    out["examples"] = Json::array();
+    for (const auto& example : m.examples) {
+        out["examples"].push_back({{"outcome", std::string{to_string(example.outcome)}},
+                                   {"step", example.step},
+                                   {"text", text(example.text)}});
+    }
+    return out;
+}
+
+}  // namespace
+
+Json summary_json(const RunResult& r) {
+    Json out;
+    out["version"] = summary_version;
+    out["metadata"] = metadata(r);
+    out["config"] = config(r);
+    out["results"] = results(r);
+    out["verdict"]["word"] = to_string(r.verdict.word);
+    out["verdict"]["reasons"] = reasons_json(r.verdict.reasons);
+    out["verdict"]["exit_code"] = exit_code(r);
+    return out;
+}
+
+Json timeline_json(const TimelinePoint& p) {
+    Json out;
+    out["t_s"] = to_seconds(p.since_start);
+    out["length_s"] = to_seconds(p.length);
+    out["phase"] = to_string(p.phase);
+    out["intended_rate_per_s"] = p.intended_rate;
+    out["scheduled"] = p.scheduled;
+    out["started"] = p.started;
+    out["sent"] = p.sent;
+    out["dropped"] = p.dropped;
+    out["completed"] = p.completed;
+    out["transactions"] = p.transactions;
+    out["errors"] = p.errors;
+    out["outcomes"] = outcomes(p.outcomes);
+    // Zero: nothing of the kind ended in this second.
+    const auto add = [&](const char* key, Duration value) {
+        if (value > Duration{}) out[key] = percentile_ms(value);
+    };
+    add("p50_ms", p.p50);
+    add("p90_ms", p.p90);
+    add("p99_ms", p.p99);
+    add("p999_ms", p.p999);
+    add("max_ms", p.max);
+    add("service_p50_ms", p.service_p50);
+    add("service_p99_ms", p.service_p99);
+    add("send_lag_p99_ms", p.send_lag_p99);
+    add("pool_wait_p99_ms", p.pool_wait_p99);
+    out["in_flight"] = p.in_flight;
+    out["users"] = p.users;
+    out["connections"] = p.connections;
+    out["cpu_share_max"] = p.cpu_share_max;
+    if (p.sockets) {
+        const auto& s = *p.sockets;
+        auto& sockets = out["sockets"];
+        for (std::size_t i = 1; i < tcp_state_count; ++i) {
+            if (s.states[i] > 0) sockets["states"][tcp_state_name(i)] = s.states[i];
+        }
+        sockets["close_wait"] = s.close_wait;
+        sockets["stale"] = s.stale;
+        sockets["accept_queue"] = s.accept_queue;
+        sockets["backlog"] = s.backlog;
+        if (s.fds) sockets["fds"] = *s.fds;
+        if (s.fd_limit) sockets["fd_limit"] = *s.fd_limit;
+    }
+    return out;
+}
+
+}  // namespace loadline

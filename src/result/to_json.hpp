@@ -1,0 +1,16 @@
+#pragma once
+#include <nlohmann/json.hpp>
+
+#include "result/trial_result.hpp"
+
+namespace loadline {
+
+/// The document of summary.json: {version, metadata, config, results, verdict}, as
+/// docs/summary.schema.json describes it. Units stand in the keys; what was not measured
+/// is absent; a percentile that unanswered exchanges reach is null with "..._over_ms" beside it.
+nlohmann::ordered_json summary_json(const RunResult& result);
+
+/// One line of timeline.jsonl.
+nlohmann::ordered_json timeline_json(const TimelinePoint& point);
+
+}  // namespace loadline

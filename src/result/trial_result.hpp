@@ -1,0 +1,161 @@
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/procfs.hpp"
+#include "base/rate.hpp"
+#include "plan/plan.hpp"
+#include "stats/interval.hpp"
+#include "watch/socket_report.hpp"
+
+/// result: what happened, as values with one JSON form. Reports print these and compute
+/// nothing that another report would have to compute again.
+namespace loadline {
+
+enum class VerdictWord : std::uint8_t { pass, fail, invalid };
+const char* to_string(VerdictWord word);  ///< "PASS", "FAIL", "INVALID"
+
+/// Why: a sentence for people and a code for machines ("slo", "too_few_samples",
+/// "client_limit", "send_lag", "schedule", "leak", "interrupted", "unreachable", ...).
+struct Reason {
+    std::string code;
+    std::string text;
+};
+
+struct Verdict {
+    VerdictWord word = VerdictWord::invalid;
+    std::vector<Reason> reasons;
+};
+
+/// One SLO clause judged.
+struct ClauseResult {
+    SloClause clause;
+    VerdictWord word = VerdictWord::invalid;
+    std::uint64_t samples = 0;
+    std::optional<Duration> actual;       ///< percentile; absent when unanswered ones reach it
+    std::optional<Duration> actual_over;  ///< then: the percentile is above this (the time-out)
+    double actual_share = 0;              ///< errors clauses
+};
+
+/// Did the generator keep its own promise?
+struct GeneratorHealth {
+    std::uint64_t scheduled = 0, sent = 0, dropped = 0;
+    std::uint64_t lag_windows = 0,
+                  lag_windows_over = 0;  ///< one-second windows; those over the bound
+    Duration lag_bound{};
+    Duration send_lag_p50{}, send_lag_p99{}, pool_wait_p50{}, pool_wait_p99{};
+    double cpu_share_max = 0;           ///< useful CPU of the busiest worker, 0..1
+    std::optional<double> steal_share;  ///< of all cores' time, 0..1
+    std::vector<Reason> limits;         ///< what makes the trial INVALID; empty: innocent
+    std::vector<std::string> notes;     ///< explain, never decide
+};
+
+enum class Phase : std::uint8_t { warmup, measure, drain, settle };
+const char* to_string(Phase phase);
+
+/// One second of a trial: what the live display, timeline.jsonl and the charts show.
+struct TimelinePoint {
+    Duration since_start{};  ///< end of this second, from the start of the run
+    Duration length{};
+    Phase phase = Phase::measure;
+    double intended_rate = 0;  ///< arrivals per second that the load model asked for
+    std::uint64_t scheduled = 0, started = 0, sent = 0, dropped = 0;
+    std::uint64_t completed = 0, transactions = 0, errors = 0;
+    std::array<std::uint64_t, outcome_count> outcomes{};
+    Duration p50{}, p90{}, p99{}, p999{},
+        max{};  ///< response time of transactions; p at 1 h: unanswered
+    Duration service_p50{}, service_p99{}, send_lag_p99{}, pool_wait_p99{};
+    std::uint64_t in_flight = 0, users = 0, connections = 0;
+    double cpu_share_max = 0;
+    std::optional<SocketSample> sockets;
+};
+
+/// The first few examples of an outcome, secrets masked.
+struct OutcomeExample {
+    Outcome outcome;
+    std::string step;
+    std::string text;  ///< "HTTP 409 {"error":"not_open"..."
+};
+
+/// The response times of one step in one second, encoded at once: a long run keeps about
+/// a kilobyte of it instead of a histogram.
+struct StepSecond {
+    StepIndex step = 0;
+    Duration since_start{}, length{};
+    Duration max{};
+    std::string payload;  ///< as encode_histogram
+};
+
+/// What one trial measured, before anything is judged.
+struct TrialMeasurement {
+    Interval total;  ///< everything due in the measured window
+    std::vector<TimelinePoint> timeline;
+    std::vector<StepSecond> step_seconds;  ///< of the measured window, in order of time: the .hlog
+    std::vector<OutcomeExample> examples;
+    Duration measured{};       ///< length of the measured window
+    double intended_rate = 0;  ///< journeys per second; 0: closed model
+    GeneratorHealth generator;
+    bool interrupted = false;     ///< SIGINT or SIGTERM
+    int signal = 0;               ///< then: which
+    bool never_answered = false;  ///< not one answer from some target
+    std::string unreachable;      ///< then: which address
+};
+
+/// One probe or hold of a search, as the certificate's table shows it.
+struct ProbeResult {
+    enum class Kind : std::uint8_t { floor, bracket, bisect, hold };
+    Kind kind = Kind::bracket;
+    Rate rate;
+    Duration length{};   ///< measured; shorter than planned when it ended early
+    Duration planned{};  ///< what was asked for; zero: the same as length
+    Duration elapsed{};  ///< settling, measuring and draining; zero: not known
+    std::uint64_t requests = 0;
+    double transactions_per_s = 0;  ///< completed
+    Duration p50{}, p90{}, p99{}, p999{};
+    double error_share = 0;
+    Duration send_lag_p99{};
+    VerdictWord word = VerdictWord::invalid;
+    std::string why;  ///< first failed clause or the generator's limit
+};
+const char* to_string(ProbeResult::Kind kind);
+
+/// What a search found.
+struct CapacityResult {
+    std::string word;  ///< CONFIRMED, ESTIMATE-ONLY, NO-RATE, GENERATOR-LIMITED, UNSTABLE
+    std::string text;  ///< one sentence
+    std::optional<double> confirmed_rate, estimate_rate;  ///< journeys per second
+    std::optional<double> confirmed_tps, estimate_tps;    ///< transactions per second
+    std::optional<std::array<double, 2>> bracket_tps;  ///< highest that passed, lowest that failed
+    std::string binding_clause;                        ///< what failed first above it
+    std::vector<ProbeResult> probes;
+};
+
+/// The whole of a run or search: the one value every report prints.
+struct RunResult {
+    std::string command;  ///< "run" or "search"
+    std::string scenario_name;
+    std::string scenario_hash;  ///< of the text, hex
+    std::string version;
+    std::vector<std::string> arguments;
+    std::uint64_t seed = 0;
+    unsigned threads = 0;
+    std::size_t user_cap = 0, connection_cap = 0;  ///< 0: no cap
+    std::chrono::system_clock::time_point started_at{};
+    Duration elapsed{};
+    Machine machine;
+    bool target_shares_machine = false;  ///< every target is loopback
+    std::shared_ptr<const Plan> plan;
+
+    TrialMeasurement measurement;  ///< the run; for a search its hold (or last passing probe)
+    std::vector<ClauseResult> clauses;
+    std::optional<CapacityResult> capacity;
+    std::optional<SocketReport> sockets;  ///< absent: not watched
+    std::string not_watched;              ///< then: why
+    std::vector<SocketSample> socket_samples;
+    Verdict verdict;
+};
+
+}  // namespace loadline

@@ -1,0 +1,207 @@
+#include "result/verdict.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <csignal>
+
+#include "base/units.hpp"
+#include "stats/quantile.hpp"
+
+namespace loadline {
+namespace {
+
+/// What a clause is about: one step, one journey, or all transactions.
+struct Scope {
+    StepStats stats;
+    Duration timeout{};
+};
+
+Scope scope_of(const SloClause& clause, const Plan& plan, const Interval& total) {
+    if (clause.scope == SloClause::Scope::transactions) {
+        return {pooled_transactions(plan, total), largest_timeout(plan)};
+    }
+    assert(clause.index);
+    const auto index = *clause.index;
+    if (clause.scope == SloClause::Scope::step) {
+        return {total.steps[index], plan.steps[index].timeout};
+    }
+    return {total.journeys[index], largest_timeout(plan, plan.journeys[index])};
+}
+
+VerdictWord word_of(bool holds) { return holds ? VerdictWord::pass : VerdictWord::fail; }
+
+template <class T>
+bool keeps(const SloClause& clause, T actual, T limit) {
+    return clause.inclusive ? actual <= limit : actual < limit;
+}
+
+void judge_percentile(ClauseResult& result, const Scope& scope) {
+    const auto& clause = result.clause;
+    if (result.samples < samples_needed(clause.quantile)) return;  // stays INVALID
+    const auto value = scope.stats.response_time.quantile(clause.quantile);
+    if (value == Histogram::unanswered) {
+        result.actual_over = scope.timeout;
+        result.word = VerdictWord::fail;
+    } else {
+        result.actual = value;
+        result.word = word_of(keeps(clause, value, clause.limit));
+    }
+}
+
+void judge_errors(ClauseResult& result, const Scope& scope) {
+    if (result.samples == 0) return;  // stays INVALID
+    const auto errors = scope.stats.errors();
+    const double limit = result.clause.error_limit;
+    result.actual_share = static_cast<double>(errors) / static_cast<double>(result.samples);
+    const bool none_asked_none_seen = limit == 0 && errors == 0;
+    result.word = word_of(none_asked_none_seen || keeps(result.clause, result.actual_share, limit));
+}
+
+Reason broken_slo(const ClauseResult& result) {
+    const auto& text = result.clause.text;
+    if (result.clause.metric == SloClause::Metric::errors) {
+        return {"slo", fmt::format("{}: {} of {} failed", text, format_share(result.actual_share),
+                                   result.samples)};
+    }
+    return {"slo", text + ": " +
+                       (result.actual ? format_duration(*result.actual)
+                                      : "> " + format_duration(*result.actual_over))};
+}
+
+Reason too_few_samples(const ClauseResult& result) {
+    const auto& clause = result.clause;
+    const auto needed =
+        clause.metric == SloClause::Metric::errors ? 1 : samples_needed(clause.quantile);
+    return {"too_few_samples", fmt::format("{}: {} samples, and it takes {} to judge it",
+                                           clause.text, result.samples, needed)};
+}
+
+bool leaked(const std::optional<SocketReport>& sockets) {
+    return sockets && sockets->word == SocketWord::leak_confirmed;
+}
+
+Reason unreachable(const TrialMeasurement& measurement) {
+    return {"unreachable", measurement.unreachable + " never answered"};
+}
+
+const Reason interrupted{"interrupted", "interrupted by a signal: a partial result"};
+
+void append(std::vector<Reason>& to, const std::vector<Reason>& more) {
+    to.insert(to.end(), more.begin(), more.end());
+}
+
+bool measured_nothing(const TrialMeasurement& measurement) {
+    return std::all_of(measurement.total.steps.begin(), measurement.total.steps.end(),
+                       [](const StepStats& step) { return step.count() == 0; });
+}
+
+}  // namespace
+
+StepStats pooled_transactions(const Plan& plan, const Interval& total) {
+    StepStats all;
+    const auto n = std::min(plan.steps.size(), total.steps.size());
+    for (std::size_t i = 0; i < n; ++i) {
+        if (plan.steps[i].transaction) all.merge(total.steps[i]);
+    }
+    return all;
+}
+
+Duration largest_timeout(const Plan& plan) {
+    Duration largest{};
+    for (const auto& step : plan.steps) {
+        if (step.transaction) largest = std::max(largest, step.timeout);
+    }
+    return largest;
+}
+
+Duration largest_timeout(const Plan& plan, const JourneyPlan& journey) {
+    Duration largest{};
+    for (const auto& action : journey.actions) {
+        if (const auto* exchange = std::get_if<ExchangeAction>(&action)) {
+            largest = std::max(largest, plan.steps[exchange->step].timeout);
+        }
+    }
+    return largest;
+}
+
+std::vector<ClauseResult> judge_clauses(const Plan& plan, const TrialMeasurement& measurement) {
+    std::vector<ClauseResult> results;
+    if (measurement.total.steps.empty()) {  // interrupted before anything was measured
+        for (const auto& clause : plan.slos) results.emplace_back().clause = clause;
+        return results;
+    }
+    for (const auto& clause : plan.slos) {
+        const auto scope = scope_of(clause, plan, measurement.total);
+        auto& result = results.emplace_back();
+        result.clause = clause;
+        result.samples = scope.stats.count();
+        if (clause.metric == SloClause::Metric::errors) {
+            judge_errors(result, scope);
+        } else {
+            judge_percentile(result, scope);
+        }
+    }
+    return results;
+}
+
+Verdict judge(const TrialMeasurement& measurement, const std::vector<ClauseResult>& clauses,
+              const std::optional<SocketReport>& sockets) {
+    std::vector<Reason> leak, doubt = measurement.generator.limits, broken, few;
+    if (leaked(sockets)) leak.push_back({"leak", sockets->text});
+    if (measurement.never_answered) doubt.push_back(unreachable(measurement));
+    for (const auto& clause : clauses) {
+        if (clause.word == VerdictWord::fail) broken.push_back(broken_slo(clause));
+        if (clause.word == VerdictWord::invalid) few.push_back(too_few_samples(clause));
+    }
+    if (clauses.empty() && measured_nothing(measurement)) {
+        few.push_back({"too_few_samples", "nothing was measured"});
+    }
+
+    Verdict verdict;
+    verdict.word = !leak.empty()     ? VerdictWord::fail
+                   : !doubt.empty()  ? VerdictWord::invalid
+                   : !broken.empty() ? VerdictWord::fail
+                   : !few.empty()    ? VerdictWord::invalid
+                                     : VerdictWord::pass;
+    for (const auto& reasons : {leak, doubt, broken, few}) append(verdict.reasons, reasons);
+    if (measurement.interrupted) verdict.reasons.push_back(interrupted);
+    return verdict;
+}
+
+Verdict judge_search(const CapacityResult& capacity, const TrialMeasurement& measurement,
+                     const std::optional<SocketReport>& sockets) {
+    Verdict verdict;
+    if (leaked(sockets)) {
+        verdict.word = VerdictWord::fail;
+        verdict.reasons.push_back({"leak", sockets->text});
+    } else if (measurement.never_answered) {
+        verdict.reasons.push_back(unreachable(measurement));
+    } else if (capacity.word == "CONFIRMED" || capacity.word == "ESTIMATE-ONLY") {
+        verdict.word = VerdictWord::pass;
+    } else if (capacity.word == "NO-RATE") {
+        verdict.word = VerdictWord::fail;
+    }
+    verdict.reasons.push_back({"capacity", capacity.text});
+    if (measurement.interrupted) verdict.reasons.push_back(interrupted);
+    return verdict;
+}
+
+int exit_code(const RunResult& result) {
+    const auto& measurement = result.measurement;
+    if (measurement.interrupted) return 128 + (measurement.signal == SIGTERM ? SIGTERM : SIGINT);
+    if (leaked(result.sockets)) return 1;
+    if (measurement.never_answered) return 3;
+    switch (result.verdict.word) {
+        case VerdictWord::pass:
+            return 0;
+        case VerdictWord::fail:
+            return 1;
+        case VerdictWord::invalid:
+            return 4;
+    }
+    return 70;
+}
+
+}  // namespace loadline

@@ -1,0 +1,86 @@
+#include "stats/interval.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace loadline {
+namespace {
+
+void merge_each(std::vector<StepStats>& into, const std::vector<StepStats>& from) {
+    if (into.size() < from.size()) into.resize(from.size());
+    for (std::size_t i = 0; i < from.size(); ++i) into[i].merge(from[i]);
+}
+
+}  // namespace
+
+std::uint64_t StepStats::count() const {
+    return std::accumulate(outcomes.begin(), outcomes.end(), std::uint64_t{0});
+}
+
+std::uint64_t StepStats::errors() const {
+    return count() - outcomes[static_cast<std::size_t>(Outcome::ok)];
+}
+
+void StepStats::merge(const StepStats& other) {
+    for (std::size_t i = 0; i < outcome_count; ++i) outcomes[i] += other.outcomes[i];
+    response_time.merge(other.response_time);
+    response_time_ok.merge(other.response_time_ok);
+    service_time.merge(other.service_time);
+    bytes_in += other.bytes_in;
+    bytes_out += other.bytes_out;
+}
+
+void StepStats::clear() {
+    outcomes.fill(0);
+    response_time.clear();
+    response_time_ok.clear();
+    service_time.clear();
+    bytes_in = bytes_out = 0;
+}
+
+void Interval::add_sums(const Interval& other) {
+    if (other.end != TimePoint{}) {
+        start = end == TimePoint{} ? other.start : std::min(start, other.start);
+        end = std::max(end, other.end);
+    }
+    merge_each(steps, other.steps);
+    merge_each(journeys, other.journeys);
+    scheduled += other.scheduled;
+    started += other.started;
+    dropped_arrivals += other.dropped_arrivals;
+    sent += other.sent;
+    closes += other.closes;
+    connects += other.connects;
+    send_lag.merge(other.send_lag);
+    pool_wait.merge(other.pool_wait);
+    worker_cpu += other.worker_cpu;
+}
+
+void Interval::merge(const Interval& other) {
+    add_sums(other);
+    worker_cpu_busiest = std::max(worker_cpu_busiest, other.worker_cpu_busiest);
+    in_flight += other.in_flight;
+    users += other.users;
+    connections += other.connections;
+}
+
+void Interval::append(const Interval& later) {
+    add_sums(later);
+    worker_cpu_busiest += later.worker_cpu_busiest;
+    in_flight = later.in_flight;
+    users = later.users;
+    connections = later.connections;
+}
+
+void Interval::clear() {
+    start = end = TimePoint{};
+    for (auto& step : steps) step.clear();
+    for (auto& journey : journeys) journey.clear();
+    scheduled = started = dropped_arrivals = sent = closes = connects = 0;
+    send_lag.clear();
+    pool_wait.clear();
+    worker_cpu = worker_cpu_busiest = Duration{};
+    in_flight = users = connections = 0;
+}
+
+}  // namespace loadline

@@ -1,0 +1,62 @@
+#pragma once
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "base/outcome.hpp"
+#include "base/time.hpp"
+#include "base/timing.hpp"
+#include "stats/histogram.hpp"
+
+namespace loadline {
+
+/// Counts and latencies of one step, or of one journey, over a stretch of time.
+struct StepStats {
+    std::array<std::uint64_t, outcome_count> outcomes{};
+    Histogram response_time;     ///< every exchange due, unanswered ones at 1 h
+    Histogram response_time_ok;  ///< the `ok` ones alone
+    Histogram service_time;      ///< answered ones only
+    std::uint64_t bytes_in = 0, bytes_out = 0;
+
+    std::uint64_t count() const;   ///< every outcome
+    std::uint64_t errors() const;  ///< every outcome but ok
+    void merge(const StepStats& other);
+    void clear();
+};
+
+/// What one worker (or, merged, all) did over a stretch of time: plain integers and
+/// histograms, mergeable in any order. Steps and journeys are indexed as in the plan.
+struct Interval {
+    Interval() = default;
+    Interval(std::size_t step_count, std::size_t journey_count)
+        : steps(step_count), journeys(journey_count) {}
+
+    TimePoint start{}, end{};
+    std::vector<StepStats> steps;
+    std::vector<StepStats>
+        journeys;  ///< response_time: arrival to last completion, think time excluded
+
+    std::uint64_t scheduled = 0;         ///< arrivals that were due
+    std::uint64_t started = 0;           ///< arrivals handed to a virtual user
+    std::uint64_t dropped_arrivals = 0;  ///< arrivals that never got a virtual user
+    std::uint64_t sent = 0;              ///< exchanges sent
+    std::uint64_t closes = 0;            ///< connections that we closed
+    std::uint64_t connects = 0;          ///< connections opened
+    Histogram send_lag, pool_wait;
+    Duration worker_cpu{};                     ///< useful CPU of the worker threads in this stretch
+    Duration worker_cpu_busiest{};             ///< of the busiest single worker
+    std::uint64_t in_flight = 0;               ///< at the end of the stretch
+    std::uint64_t users = 0, connections = 0;  ///< in existence at the end of the stretch
+
+    /// Adds what another worker did in the same stretch: gauges add up, the busiest stays
+    /// the busiest. In any order. An interval without steps takes the other's shape.
+    void merge(const Interval& other);
+    /// Adds the stretch that follows: gauges become those of `later`, CPU adds up.
+    void append(const Interval& later);
+    void clear();  ///< keeps the shape
+
+private:
+    void add_sums(const Interval& other);
+};
+
+}  // namespace loadline

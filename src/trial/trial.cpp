@@ -1,0 +1,262 @@
+#include "trial/trial.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/stop.hpp"
+#include "result/generator.hpp"
+#include "result/verdict.hpp"
+#include "stats/hlog.hpp"
+
+namespace loadline {
+namespace {
+
+bool loopback(const Url& url) {
+    return url.host == "localhost" || url.host == "::1" || url.host.rfind("127.", 0) == 0;
+}
+
+TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadWindow& window) {
+    TimelinePoint point;
+    point.length = second.length;
+    const auto begin = second.since_start - second.length;
+    point.phase = begin < window.settle                   ? Phase::warmup
+                  : begin < window.settle + window.length ? Phase::measure
+                                                          : Phase::drain;
+    if (window.rate && point.phase != Phase::drain) point.intended_rate = window.rate->per_second();
+    const auto& all = second.everything;
+    point.scheduled = all.scheduled;
+    point.started = all.started;
+    point.sent = all.sent;
+    point.dropped = all.dropped_arrivals;
+    Histogram response, service;
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+        const auto& step = all.steps[i];
+        for (std::size_t o = 0; o < outcome_count; ++o) point.outcomes[o] += step.outcomes[o];
+        point.completed += step.count();
+        point.errors += step.errors();
+        if (!plan.steps[i].transaction) continue;
+        point.transactions += step.outcomes[static_cast<std::size_t>(Outcome::ok)];
+        response.merge(step.response_time);
+        service.merge(step.service_time);
+    }
+    point.p50 = response.quantile(0.5);
+    point.p90 = response.quantile(0.9);
+    point.p99 = response.quantile(0.99);
+    point.p999 = response.quantile(0.999);
+    point.max = response.max();
+    point.service_p50 = service.quantile(0.5);
+    point.service_p99 = service.quantile(0.99);
+    point.send_lag_p99 = all.send_lag.quantile(0.99);
+    point.pool_wait_p99 = all.pool_wait.quantile(0.99);
+    point.in_flight = all.in_flight;
+    point.users = all.users;
+    point.connections = all.connections;
+    const auto length = to_seconds(second.length);
+    if (length > 0) point.cpu_share_max = to_seconds(second.measured.worker_cpu_busiest) / length;
+    return point;
+}
+
+/// Replaces every secret of the plan in a text that is going to be shown.
+std::string masked(std::string text, const std::vector<std::string>& secrets) {
+    for (const auto& secret : secrets) {
+        if (secret.empty()) continue;
+        for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 3)) {
+            text.replace(at, secret.size(), "***");
+        }
+    }
+    return text;
+}
+
+}  // namespace
+
+Duration smallest_latency_limit(const Plan& plan) {
+    auto smallest = Duration::max();
+    for (const auto& clause : plan.slos) {
+        if (clause.metric == SloClause::Metric::percentile)
+            smallest = std::min(smallest, clause.limit);
+    }
+    return smallest == Duration::max() ? Duration{std::chrono::milliseconds{100}} : smallest;
+}
+
+Result<std::unique_ptr<TrialStage>> TrialStage::open(std::shared_ptr<const Plan> plan,
+                                                     const TrialOptions& options,
+                                                     Observer observer) {
+    std::unique_ptr<TrialStage> stage{new TrialStage{plan, options, std::move(observer)}};
+    stage->start_watcher();
+    EngineOptions engine;
+    engine.threads = options.threads;
+    engine.max_users = options.max_users;
+    engine.connections = options.connections;
+    engine.seed = options.seed;
+    engine.latency_limit = smallest_latency_limit(*plan);
+    auto started = Engine::start(plan, engine);
+    if (!started) return started.error();
+    stage->engine_ = std::move(*started);
+    return stage;
+}
+
+/// Watches the port that was asked for; else that of a target on this machine.
+void TrialStage::start_watcher() {
+    if (!options_.watch) {
+        not_watched_ = "--no-watch";
+        return;
+    }
+    watched_port_ = options_.watch_port ? options_.watch_port : plan_->watch_port;
+    if (!watched_port_) {
+        for (const auto& target : plan_->targets) {
+            if (!target.url.is_redis() && loopback(target.url)) {
+                watched_port_ = target.url.port;
+                break;
+            }
+        }
+    }
+    if (!watched_port_) {
+        not_watched_ = "no HTTP target on this machine and no --watch-port";
+        return;
+    }
+    auto started = Watcher::start({*watched_port_, options_.socket_tau, options_.watch_pid});
+    if (started) {
+        watcher_ = std::move(*started);
+    } else {
+        not_watched_ = started.error().message;
+    }
+}
+
+TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow& window,
+                                     const std::function<bool(const Interval&)>& abort_early) {
+    if (observer_.trial) observer_.trial(label, window.settle + window.length);
+    TrialMeasurement m;
+    m.intended_rate = window.rate ? window.rate->per_second() : 0;
+    const auto steal_before = steal_ticks();
+    const auto began = Clock::now();
+    Duration length_measured{}, cpu_busiest{};
+    Interval so_far{plan_->steps.size(), plan_->journeys.size()};
+
+    auto result = engine_->run(window, [&](const SecondOfLoad& second) {
+        auto point = point_of(second, *plan_, window);
+        point.since_start = began - opened_ + second.since_start;
+        if (watcher_) point.sockets = watcher_->latest();
+        for (std::size_t i = 0; i < second.measured.steps.size(); ++i) {
+            const auto& step = second.measured.steps[i];
+            if (step.count() > 0) {
+                m.step_seconds.push_back(
+                    {static_cast<StepIndex>(i), point.since_start - second.length, second.length,
+                     step.response_time.unanswered_count() > 0 ? Histogram::unanswered
+                                                               : step.response_time.max(),
+                     encode_histogram(step.response_time)});
+            }
+        }
+        if (point.phase == Phase::measure) {
+            length_measured += second.length;
+            cpu_busiest += second.measured.worker_cpu_busiest;
+        }
+        slowest_ = std::max(slowest_, point.max);
+        if (observer_.second) observer_.second(point);
+        m.timeline.push_back(std::move(point));
+        if (!abort_early) return true;
+        so_far.append(second.measured);
+        return !abort_early(so_far);
+    });
+
+    m.total = std::move(result.total);
+    m.measured = result.measured;
+    m.interrupted = result.interrupted;
+    m.signal = result.interrupted ? stop_signal() : 0;
+    for (const auto& example : result.examples) {
+        const auto same =
+            std::count_if(m.examples.begin(), m.examples.end(),
+                          [&](const auto& kept) { return kept.outcome == example.outcome; });
+        if (same < 3) {
+            m.examples.push_back({example.outcome, plan_->steps[example.step].name,
+                                  masked(example.text, plan_->secrets)});
+        }
+    }
+    for (std::size_t i = 0; i < result.answers.size(); ++i) {
+        const bool asked =
+            std::any_of(plan_->steps.begin(), plan_->steps.end(), [&](const StepPlan& step) {
+                return step.target == i &&
+                       m.total.steps[static_cast<std::size_t>(&step - plan_->steps.data())]
+                               .count() > 0;
+            });
+        if (asked && result.answers[i] == 0 && !m.interrupted) {
+            m.never_answered = true;
+            m.unreachable = plan_->targets[i].url.endpoint();
+        }
+    }
+
+    GeneratorFacts facts{m.total};
+    facts.lag_p99_ms = std::move(result.lag_p99_ms);
+    facts.latency_limit = smallest_latency_limit(*plan_);
+    facts.open_model = window.rate.has_value();
+    facts.cap_waits = result.cap_waits;
+    facts.out_of_sockets = result.out_of_sockets;
+    facts.stopped_early = result.stopped_early || result.interrupted;
+    if (length_measured > Duration{}) {
+        facts.cpu_share_max = to_seconds(cpu_busiest) / to_seconds(length_measured);
+    }
+    const auto steal_after = steal_ticks();
+    const auto cores = std::max(1U, read_machine().cores);
+    if (steal_before && steal_after) {
+        facts.steal_share = static_cast<double>(*steal_after - *steal_before) / 100.0 /
+                            (to_seconds(Clock::now() - began) * cores);
+    }
+    m.generator = judge_generator(facts);
+    return m;
+}
+
+void TrialStage::judge_sockets(RunResult& result) {
+    const auto closes_by_target = engine_->close_connections();
+    if (!watcher_) {
+        result.not_watched = not_watched_;
+        return;
+    }
+    // Behind a proxy our own closes stand for what the server should have seen.
+    std::uint64_t closes = 0, closes_there = 0;
+    for (std::size_t i = 0; i < closes_by_target.size(); ++i) {
+        const auto& url = plan_->targets[i].url;
+        if (url.is_redis()) continue;
+        closes += closes_by_target[i];
+        if (url.port == watched_port_) closes_there += closes_by_target[i];
+    }
+    if (closes_there > 0) closes = closes_there;
+    watcher_->connections_closed(Clock::now());
+    const auto settle = watcher_->settle_time(slowest_);
+    bool settled = false;
+    if (observer_.note) {
+        observer_.note(fmt::format("all connections closed; watching port {} settle (at most {})",
+                                   *watched_port_, format_duration(settle)));
+    }
+    const auto settle_end = Clock::now() + settle;
+    engine_->wait(settle, [&] { return settled = watcher_->settled(); });
+    settled = settled || Clock::now() >= settle_end;
+    result.sockets = watcher_->finish(closes, slowest_, settled);
+    result.socket_samples = watcher_->samples();
+}
+
+Result<RunResult> run_trial(std::shared_ptr<const Plan> plan, const TrialOptions& options,
+                            const Observer& observer) {
+    auto stage = TrialStage::open(plan, options, observer);
+    if (!stage) return stage.error();
+
+    const auto& load = plan->load;
+    LoadWindow window;
+    window.settle = load.warmup;
+    window.length = load.duration;
+    window.grace = load.drain;
+    window.rate = load.rate;
+    window.users = load.users.value_or(0);
+    window.arrivals = load.arrivals;
+    window.seed = options.seed;
+
+    RunResult result;
+    result.command = "run";
+    result.plan = plan;
+    result.measurement = (*stage)->measure({}, window);
+    result.clauses = judge_clauses(*plan, result.measurement);
+    (*stage)->judge_sockets(result);
+    result.verdict = judge(result.measurement, result.clauses, result.sockets);
+    return result;
+}
+
+}  // namespace loadline

@@ -1,0 +1,144 @@
+#include "watch/attribution.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <vector>
+
+namespace loadline {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t command_length = 200;
+
+/// "--admin-token", "REDIS_PASSWORD", "-Dspring.redis.password": what their values are.
+bool names_a_secret(std::string_view name) {
+    std::string lower;
+    for (const char c : name) {
+        lower += c == '_' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+    constexpr std::array<std::string_view, 10> words{
+        "token",  "tokens",  "password",   "passwd",      "passphrase",
+        "secret", "api-key", "secret-key", "private-key", "requirepass"};
+    return std::any_of(words.begin(), words.end(),
+                       [&](std::string_view word) { return lower.ends_with(word); });
+}
+
+/// "redis://user:password@host" with the password masked.
+std::string without_url_password(std::string_view text) {
+    const auto scheme = text.find("://");
+    if (scheme == text.npos) return std::string{text};
+    const auto authority = text.substr(scheme + 3, text.find('/', scheme + 3) - (scheme + 3));
+    const auto at = authority.rfind('@');
+    const auto colon = authority.find(':');
+    if (at == authority.npos || colon >= at) return std::string{text};
+    return fmt::format("{}:***{}", text.substr(0, scheme + 3 + colon),
+                       text.substr(scheme + 3 + at));
+}
+
+std::string masked(std::string_view argument) {
+    const auto equals = argument.find('=');
+    if (equals != argument.npos && names_a_secret(argument.substr(0, equals))) {
+        return fmt::format("{}=***", argument.substr(0, equals));
+    }
+    return without_url_password(argument);
+}
+
+/// Whether the argument is a flag whose value is the next argument, and secret.
+bool hides_next(std::string_view argument) {
+    return argument.starts_with('-') && argument.find('=') == argument.npos &&
+           names_a_secret(argument);
+}
+
+std::optional<int> pid_of(const fs::path& path) {
+    const auto name = path.filename().string();
+    int pid = 0;
+    const auto [end, ec] = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (ec != std::errc{} || end != name.data() + name.size()) return {};
+    return pid;
+}
+
+bool holds(const fs::path& process, const std::string& link) {
+    std::error_code hidden;
+    for (fs::directory_iterator fd{process / "fd", hidden}, end; !hidden && fd != end;
+         fd.increment(hidden)) {
+        std::error_code gone;
+        if (fs::read_symlink(fd->path(), gone) == link) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+std::string printable_command(std::string_view cmdline) {
+    std::string text;
+    bool hide = false;
+    while (!cmdline.empty()) {
+        const auto argument = cmdline.substr(0, cmdline.find('\0'));
+        cmdline.remove_prefix(std::min(cmdline.size(), argument.size() + 1));
+        if (!text.empty()) text += ' ';
+        hide = hide && !argument.starts_with("--");  // a flag without its value
+        text += hide ? std::string{"***"} : masked(argument);
+        hide = !hide && hides_next(argument);
+    }
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+    if (text.size() > command_length) text = text.substr(0, command_length - 3) + "...";
+    return text;
+}
+
+std::string command_of(int pid) {
+    std::ifstream in{fmt::format("/proc/{}/cmdline", pid), std::ios::binary};
+    const std::string cmdline{std::istreambuf_iterator<char>{in}, {}};
+    return printable_command(cmdline);
+}
+
+std::optional<ProcessInfo> find_owner(std::uint32_t inode) {
+    const auto link = fmt::format("socket:[{}]", inode);
+    std::optional<int> lowest;
+    std::error_code ec;
+    for (fs::directory_iterator entry{"/proc", ec}, end; !ec && entry != end; entry.increment(ec)) {
+        const auto pid = pid_of(entry->path());
+        if (pid && (!lowest || *pid < *lowest) && holds(entry->path(), link)) lowest = pid;
+    }
+    if (!lowest) return {};
+    return ProcessInfo{*lowest, command_of(*lowest)};
+}
+
+bool process_exists(int pid) { return ::access(fmt::format("/proc/{}", pid).c_str(), F_OK) == 0; }
+
+std::optional<std::uint32_t> open_fds(int pid) {
+    const auto path = fmt::format("/proc/{}/fd", pid);
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) return {};
+    if (info.st_size > 0) return static_cast<std::uint32_t>(info.st_size);  // Linux 6.2 and later
+    std::error_code ec;
+    std::uint32_t count = 0;
+    for (fs::directory_iterator fd{path, ec}, end; !ec && fd != end; fd.increment(ec)) ++count;
+    if (ec) return {};
+    return count;
+}
+
+std::optional<std::uint64_t> fd_limit(int pid) {
+    std::ifstream in{fmt::format("/proc/{}/limits", pid)};
+    constexpr std::string_view name = "Max open files";
+    for (std::string line; std::getline(in, line);) {
+        if (!line.starts_with(name)) continue;
+        std::istringstream fields{line.substr(name.size())};
+        std::uint64_t soft = 0;
+        if (fields >> soft) return soft;
+    }
+    return {};
+}
+
+}  // namespace loadline

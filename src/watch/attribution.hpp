@@ -1,0 +1,38 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace loadline {
+
+/// The process behind a socket, as far as this user may see it.
+struct ProcessInfo {
+    int pid = 0;
+    std::string command;  ///< as command_of
+};
+
+/// The process with the lowest pid that holds the socket with this inode, found in
+/// /proc/*/fd: needs the same user, or CAP_SYS_PTRACE. Nothing when none is visible.
+std::optional<ProcessInfo> find_owner(std::uint32_t inode);
+
+/// Command line of a process as `printable_command` shows it; empty when it is gone,
+/// hidden or a kernel thread.
+std::string command_of(int pid);
+
+/// A command line for people: `cmdline` has its arguments ended by NUL. Values of flags and
+/// variables whose names end in token, password, passwd, secret or the like, and passwords
+/// in URLs, become ***; bytes that are not printable ASCII become ?; at most 200 characters.
+std::string printable_command(std::string_view cmdline);
+
+/// Whether a process with this id is visible.
+bool process_exists(int pid);
+
+/// Open file descriptors of a process. Nothing when it is gone, or (before Linux 6.2)
+/// without permission to list them.
+std::optional<std::uint32_t> open_fds(int pid);
+
+/// Its soft limit of file descriptors; nothing when unlimited or not readable.
+std::optional<std::uint64_t> fd_limit(int pid);
+
+}  // namespace loadline

@@ -1,0 +1,153 @@
+"""Does the tool tell the truth? Each answer here can be calculated beforehand."""
+import concurrent.futures
+import json
+import pathlib
+import signal
+import tempfile
+import threading
+import time
+import unittest
+
+import rig
+import visible_skip
+
+
+def run(*arguments, timeout=120):
+    """A run of loadline with --json: (exit code, summary, stderr)."""
+    with tempfile.TemporaryDirectory() as folder:
+        code, out, err = rig.run_loadline(*arguments, "--json", "--quiet", "--out", folder, timeout=timeout)
+    return code, json.loads(out) if out else None, err
+
+
+def served(service, route):
+    """Requests that missiond counted on this route."""
+    lines = service.get("/metrics").body.splitlines()
+    return sum(int(line.rsplit(" ", 1)[1]) for line in lines
+               if line.startswith("missiond_requests_total{") and f'route="{route}"' in line)
+
+
+class Freeze(unittest.TestCase):
+    RATE, SECONDS, FREEZE = 200, 10, 1.0
+    ATTEMPTS = 3
+
+    def freeze(self):
+        """One run whose server is stopped for a second: (exit code, summary, stderr, that time)."""
+        with rig.Missiond() as service:
+            lengths = []
+
+            def stop_and_continue():
+                time.sleep(4)
+                service.process.send_signal(signal.SIGSTOP)
+                began = time.monotonic()
+                time.sleep(self.FREEZE)
+                service.process.send_signal(signal.SIGCONT)
+                lengths.append(time.monotonic() - began)
+
+            thread = threading.Thread(target=stop_and_continue)
+            thread.start()
+            code, summary, err = run(service.url + "/healthz/live", "-R", self.RATE, "-d", f"{self.SECONDS}s",
+                                     "-c", 10, "-t", 1)
+            thread.join()
+        return code, summary, err, lengths[0]
+
+    def test_a_server_frozen_for_a_second_gives_the_calculated_p99(self):
+        """Of the arrivals in the freeze, each waits for what is left of it; so the p99 of the
+        whole run is the freeze less one percent of the run's length. A machine that stalls in
+        two seconds of ten makes a run rightly INVALID: it is repeated. A generator that took
+        the freeze for its own fault would say so every time."""
+        for attempt in range(self.ATTEMPTS):
+            code, summary, err, length = self.freeze()
+            word = summary["verdict"]["word"]
+            if word != "INVALID":
+                break
+            print(f"run {attempt + 1} was INVALID: {summary['verdict']['reasons']}")
+        total = summary["results"]["total"]
+        wanted = (length - 0.01 * self.SECONDS) * 1000
+        self.assertEqual(total["requests"], self.RATE * self.SECONDS, err)
+        self.assertAlmostEqual(total["response_time_ms"]["p99"] / wanted, 1, delta=0.02)
+        self.assertLess(total["service_time_ms"]["p50"], 20)
+        self.assertEqual((code, word), (1, "FAIL"), summary["verdict"])
+        self.assertGreater(summary["results"]["generator"]["pool_wait_ms"]["p99"], 500,
+                           "ten connections were held: the rest waited for one")
+
+
+class Schedule(unittest.TestCase):
+    def test_1000_per_second_paced_for_10_seconds_sends_10000(self):
+        with rig.Missiond() as service:
+            code, summary, err = run(service.url + "/healthz/live", "-R", "1000", "-d", "10s", "-c", 50)
+            counted = served(service, "/healthz/live")
+        sent = summary["results"]["generator"]["sent"]
+        self.assertAlmostEqual(sent, 10_000, delta=10, msg=err)
+        self.assertEqual(counted, sent, "the server counted what we counted")
+
+
+class LoadLine(unittest.TestCase):
+    CAPACITY = 400
+
+    ATTEMPTS = 3
+
+    def search(self, file):
+        with rig.Missiond("--fault", f"capacity={self.CAPACITY}/s") as service:
+            code, summary, err = run("search", file, "--target", f"service={service.url}", "--budget", "40s",
+                                     "--hold", "15s", "--no-watch", timeout=200)
+        capacity = summary["results"]["capacity"]
+        return code, capacity, (capacity["text"], err)
+
+    def test_search_finds_the_capacity_of_a_paced_single_server_queue(self):
+        """D/D/1: paced arrivals and equal service times keep the queue empty up to the capacity.
+        A machine that stalls makes the service slower than its capacity, and the load line is
+        then rightly lower: such a search is repeated. A claim above the truth never is."""
+        scenario = {"loadline": 1, "name": "one-step", "targets": {"service": "http://127.0.0.1:1"},
+                    "load": {"rate": "400/s", "arrivals": "paced"},
+                    "journeys": {"look": {"steps": [{"name": "look", "http": "GET service/missions"}]}}}
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "one-step.json"
+            file.write_text(json.dumps(scenario))
+            for attempt in range(self.ATTEMPTS):
+                code, capacity, texts = self.search(file)
+                found = capacity.get("confirmed_tps", 0) / self.CAPACITY
+                self.assertLessEqual(found, 1.05, texts)
+                if found >= 0.95:
+                    break
+                print(f"search {attempt + 1} found {found:.3f} of the capacity: {capacity['text']}")
+        self.assertEqual((code, capacity["word"]), (0, "CONFIRMED"), texts)
+        self.assertAlmostEqual(found, 1, delta=0.05, msg=texts)
+
+
+class Leak(unittest.TestCase):
+    RUNS, AT_ONCE = 20, 5
+    SCENARIO = pathlib.Path(__file__).resolve().parents[2] / "scenarios" / "close-wait.json"
+
+    def look(self, *faults):
+        """One run of the scenario: (its sockets, whether the leak was among the verdict's reasons)."""
+        with tempfile.TemporaryDirectory() as seeds, \
+                rig.Missiond("--kdf-rounds", "1", "--seed-demo", seeds, *faults) as service:
+            code, summary, err = run("run", self.SCENARIO, "--target", f"service={service.url}",
+                                     "--rate", "100/s", "--duration", "10s", "--warmup", "0",
+                                     "--socket-tau", "1s", "-t", 1)
+        if summary is None:
+            raise AssertionError(f"exit {code}: {err}")
+        leaks = [reason for reason in summary["verdict"]["reasons"] if reason["code"] == "leak"]
+        return code, summary["results"]["sockets"], leaks
+
+    def many(self, *faults):
+        with concurrent.futures.ThreadPoolExecutor(self.AT_ONCE) as pool:
+            return list(pool.map(lambda _: self.look(*faults), range(self.RUNS)))
+
+    def test_a_leak_of_5_percent_is_flagged_in_20_of_20_runs(self):
+        for code, sockets, leaks in self.many("--fault", "leak-close-wait=5%"):
+            self.assertEqual((code, sockets["word"]), (1, "LEAK_CONFIRMED"), sockets)
+            self.assertEqual(len(leaks), 1)
+            self.assertIn("missiond", sockets["command"])
+            low, high = sockets["leak_fraction_interval"]
+            self.assertGreater(sockets["leaked"], 20)
+            self.assertTrue(low <= 0.05 <= high, sockets)
+
+    def test_a_healthy_server_is_flagged_in_none_of_20_runs(self):
+        for code, sockets, leaks in self.many():
+            self.assertEqual((sockets["word"], leaks), ("OK", []), sockets)
+            self.assertGreater(sockets["closes"], 900)
+
+
+if __name__ == "__main__":
+    visible_skip.main()

@@ -1,0 +1,447 @@
+#include "sample_results.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/rng.hpp"
+#include "stats/hlog.hpp"
+
+namespace loadline::samples {
+namespace {
+
+using namespace std::chrono_literals;
+
+StepPlan step(const char* name, bool transaction, bool redis = false) {
+    StepPlan plan;
+    plan.name = name;
+    plan.transaction = transaction;
+    plan.redis = redis;
+    return plan;
+}
+
+std::shared_ptr<Plan> bet_plan() {
+    auto plan = std::make_shared<Plan>();
+    plan->name = "bet";
+    plan->steps = {step("session-check", false, true), step("bet", true), step("settle", true)};
+    JourneyPlan journey;
+    journey.name = "bet";
+    journey.actions = {ExchangeAction{0}, ExchangeAction{1}, ExchangeAction{2}};
+    plan->journeys = {journey};
+    plan->load.rate = Rate::per_second(100);
+    plan->load.duration = 10s;
+    plan->load.warmup = 2s;
+    return plan;
+}
+
+void record(StepStats& stats, Duration response, Duration service, std::uint64_t count,
+            Outcome outcome = Outcome::ok) {
+    stats.outcomes[static_cast<std::size_t>(outcome)] += count;
+    stats.response_time.record(answered(outcome) ? response : Histogram::unanswered, count);
+    if (outcome == Outcome::ok) stats.response_time_ok.record(response, count);
+    if (answered(outcome)) stats.service_time.record(service, count);
+}
+
+/// `count` values from 1 ms up, whose quantile q is `low` / (1 - q)^`tail`.
+void record_curve(StepStats& stats, Duration low, double tail, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+        const double rest = (static_cast<double>(count - i) - 0.5) / static_cast<double>(count);
+        const auto response = Duration{std::llround(to_ms(low) * 1e6 * std::pow(rest, -tail))};
+        record(stats, response, response * 4 / 5, 1);
+    }
+}
+
+SloClause percentile(const char* text, double quantile, Duration limit) {
+    SloClause clause;
+    clause.text = text;
+    clause.quantile = quantile;
+    clause.limit = limit;
+    return clause;
+}
+
+ClauseResult judged(SloClause clause, VerdictWord word, std::uint64_t samples, Duration actual) {
+    ClauseResult result;
+    result.clause = std::move(clause);
+    result.word = word;
+    result.samples = samples;
+    result.actual = actual;
+    return result;
+}
+
+ClauseResult judged_errors(VerdictWord word, std::uint64_t samples, double share) {
+    ClauseResult result;
+    result.clause.text = "errors < 0.1%";
+    result.clause.metric = SloClause::Metric::errors;
+    result.clause.error_limit = 0.001;
+    result.word = word;
+    result.samples = samples;
+    result.actual_share = share;
+    return result;
+}
+
+RunResult base_run(std::shared_ptr<const Plan> plan) {
+    RunResult r;
+    r.command = "run";
+    r.scenario_name = plan->name;
+    r.scenario_hash = "5d41402abc4b2a76";
+    r.version = "0.1.0";
+    r.arguments = {"loadline", "run", "scenarios/bet.json"};
+    r.seed = 42;
+    r.threads = 2;
+    r.user_cap = 10'000;
+    r.started_at = std::chrono::system_clock::time_point{1'795'248'000s};
+    r.elapsed = 13s;
+    r.machine = {"Linux 6.1.0", "Example CPU 2.0 GHz", 2, 8'000'000'000, 2, 32768, 60999};
+    r.plan = plan;
+    r.not_watched = "no port to watch was given";
+    auto& m = r.measurement;
+    m.total = Interval{plan->steps.size(), plan->journeys.size()};
+    m.measured = plan->load.duration;
+    m.intended_rate = 100;
+    m.generator.lag_windows = 10;
+    m.generator.lag_bound = 5ms;
+    m.generator.send_lag_p50 = 12us;
+    m.generator.send_lag_p99 = 41us;
+    m.generator.pool_wait_p99 = 210us;
+    m.generator.cpu_share_max = 0.083;
+    m.generator.steal_share = 0.001;
+    return r;
+}
+
+void count_arrivals(RunResult& r, std::uint64_t arrivals) {
+    auto& total = r.measurement.total;
+    total.scheduled = total.started = arrivals;
+    r.measurement.generator.scheduled = arrivals;
+    for (const auto& stats : total.steps) r.measurement.generator.sent += stats.count();
+    total.sent = r.measurement.generator.sent;
+}
+
+/// One second under load: latencies spread around `p50`, 1.6 transactions a journey.
+TimelinePoint second_at(int t, double rate, Duration p50, double tail, Rng& rng) {
+    TimelinePoint p;
+    const auto noise = [&](double share) { return 1 + share * (2 * rng.uniform() - 1); };
+    p.since_start = std::chrono::seconds{t + 1};
+    p.length = 1s;
+    p.intended_rate = rate;
+    p.scheduled = p.started = static_cast<std::uint64_t>(rate * noise(0.06));
+    p.transactions = p.completed = static_cast<std::uint64_t>(1.6 * rate * noise(0.06));
+    p.sent = p.completed;
+    const auto at = [&](double factor) {
+        return Duration{std::llround(static_cast<double>(p50.count()) * factor * noise(0.1))};
+    };
+    p.p50 = at(1);
+    p.p90 = at(tail);
+    p.p99 = at(tail * tail);
+    p.p999 = at(tail * tail * 1.4);
+    p.max = at(tail * tail * 1.9);
+    p.service_p50 = p.p50 * 9 / 10;
+    p.service_p99 = p.p99 * 8 / 10;
+    p.send_lag_p99 = 40us;
+    p.in_flight = static_cast<std::uint64_t>(rate * to_seconds(p.p50)) + 1;
+    p.users = p.connections = p.in_flight + 3;
+    p.cpu_share_max = 0.1;
+    return p;
+}
+
+SocketSample socket_sample(Duration since_start, std::uint32_t established,
+                           std::uint32_t close_wait, std::uint32_t stale) {
+    SocketSample s;
+    s.at = TimePoint{} + 1h + since_start;
+    s.states[1] = established;
+    s.states[8] = s.close_wait = close_wait;
+    s.stale = stale;
+    s.fds = 12 + established + close_wait;
+    s.fd_limit = 1024;
+    s.backlog = 128;
+    return s;
+}
+
+ProbeResult probe(ProbeResult::Kind kind, double rate, Duration length, Duration p50, Duration p99,
+                  VerdictWord word, const char* why = "") {
+    ProbeResult p;
+    p.kind = kind;
+    p.rate = Rate::per_second(rate);
+    p.length = length;
+    p.transactions_per_s = 1.6 * std::min(rate, 401.0);
+    p.requests = static_cast<std::uint64_t>(p.transactions_per_s * to_seconds(length));
+    p.p50 = p50;
+    p.p90 = (p50 + p99) / 2;
+    p.p99 = p99;
+    p.p999 = p99 * 5 / 4;
+    p.send_lag_p99 = 38us;
+    p.word = word;
+    p.why = why;
+    return p;
+}
+
+/// The .hlog lines of the points that were measured.
+void add_step_seconds(RunResult& r) {
+    for (const auto& point : r.measurement.timeline) {
+        if (point.phase != Phase::measure) continue;
+        for (StepIndex i = 0; i < r.plan->steps.size(); ++i) {
+            Histogram histogram;
+            histogram.record(point.p50, 60);
+            histogram.record(point.p99, 1);
+            r.measurement.step_seconds.push_back({i, point.since_start - point.length, point.length,
+                                                  histogram.max(), encode_histogram(histogram)});
+        }
+    }
+}
+
+}  // namespace
+
+RunResult passing_run() {
+    auto r = base_run(bet_plan());
+    auto& m = r.measurement;
+    record(m.total.steps[0], 400us, 300us, 1000);
+    record_curve(m.total.steps[1], 4ms, 0.4, 1000);
+    record_curve(m.total.steps[2], 6ms, 0.3, 1000);
+    record(m.total.journeys[0], 11ms, 11ms, 1000);
+    count_arrivals(r, 1000);
+    r.target_shares_machine = true;
+    r.clauses = {judged(percentile("p99 < 100ms", 0.99, 100ms), VerdictWord::pass, 2000, 24300us),
+                 judged_errors(VerdictWord::pass, 2000, 0)};
+    r.verdict.word = VerdictWord::pass;
+    Rng rng{7, 1};
+    for (int t = 0; t < 12; ++t) {
+        m.timeline.push_back(second_at(t, 100, 5ms, 2, rng));
+        if (t < 2) m.timeline.back().phase = Phase::warmup;
+    }
+    add_step_seconds(r);
+    return r;
+}
+
+RunResult failing_run() {
+    auto r = base_run(bet_plan());
+    auto& m = r.measurement;
+    record(m.total.steps[0], 400us, 300us, 1000);
+    record_curve(m.total.steps[1], 4ms, 0.4, 950);
+    record(m.total.steps[1], 0ns, 0ns, 30, Outcome::timeout);
+    record(m.total.steps[1], 7ms, 6ms, 20, Outcome::http_5xx);
+    record_curve(m.total.steps[2], 6ms, 0.3, 50);
+    record(m.total.journeys[0], 11ms, 11ms, 950);
+    record(m.total.journeys[0], 0ns, 0ns, 50, Outcome::timeout);
+    count_arrivals(r, 1000);
+    m.generator.dropped = m.total.dropped_arrivals = 4;
+    m.generator.notes = {"the hypervisor took 2.4 % of the CPU time"};
+    m.examples = {{Outcome::http_5xx, "bet",
+                   "HTTP 503 {\"error\":\"overloaded\",\"message\":\"try again later\"}"},
+                  {Outcome::timeout, "bet", "no whole answer within 10 s"}};
+    ClauseResult over =
+        judged(percentile("p99 < 100ms", 0.99, 100ms), VerdictWord::fail, 1050, 0ns);
+    over.actual.reset();
+    over.actual_over = 10s;
+    ClauseResult few =
+        judged(percentile("p99(settle) < 250ms", 0.99, 250ms), VerdictWord::invalid, 50, 0ns);
+    few.actual.reset();
+    r.clauses = {over, judged_errors(VerdictWord::fail, 1050, 50 / 1050.0), few};
+    r.verdict = {VerdictWord::fail,
+                 {{"slo", "p99 < 100ms: > 10.0 s"},
+                  {"slo", "errors < 0.1%: 4.76 % of 1050 failed"},
+                  {"too_few_samples", "p99(settle) < 250ms: 50 samples are too few to say"}}};
+    Rng rng{7, 1};
+    for (int t = 0; t < 12; ++t) {
+        auto p = second_at(t, 100, 5ms, 2, rng);
+        if (t < 2) p.phase = Phase::warmup;
+        if (t >= 5 && t < 8) {  // frozen: nothing comes back
+            p.p99 = p.p999 = Histogram::unanswered;
+            if (t == 6) p.p90 = Histogram::unanswered;
+            p.errors = 10;
+            p.transactions = 40;
+            p.max = 900ms;
+        }
+        m.timeline.push_back(p);
+    }
+    add_step_seconds(r);
+    return r;
+}
+
+RunResult confirmed_search() {
+    auto plan = bet_plan();
+    plan->name = "bet-day";
+    auto r = base_run(plan);
+    r.command = "search";
+    r.arguments = {"loadline", "search", "scenarios/bet-day.json", "--budget", "60s",
+                   "--hold",   "30s"};
+    r.elapsed = 96s;
+    r.target_shares_machine = true;
+    using Kind = ProbeResult::Kind;
+    const auto pass = VerdictWord::pass, fail = VerdictWord::fail, invalid = VerdictWord::invalid;
+    CapacityResult c;
+    c.word = "CONFIRMED";
+    c.text = "374 journeys/s (598 transactions/s) keep the SLO, held for 30s";
+    c.confirmed_rate = c.estimate_rate = 374;
+    c.confirmed_tps = c.estimate_tps = 598;
+    c.bracket_tps = {598.0, 616.0};
+    c.binding_clause = "p99 < 100ms: 212 ms";
+    c.probes = {probe(Kind::floor, 50, 20s, 2700us, 5800us, pass),
+                probe(Kind::bracket, 100, 10s, 2900us, 8100us, pass),
+                probe(Kind::bracket, 200, 5s, 3400us, 14200us, pass),
+                probe(Kind::bracket, 400, 4s, 41ms, 262ms, fail, "p99 < 100ms: 262 ms"),
+                probe(Kind::bisect, 283, 4s, 4300us, 23500us, pass),
+                probe(Kind::bisect, 342, 5s, 6100us, 58ms, pass),
+                probe(Kind::bisect, 371, 5s, 11ms, 87ms, invalid,
+                      "requests left late: send lag p99 above 5.00 ms in 2 of 5 seconds: fewer "
+                      "requests, or more threads and cores"),
+                probe(Kind::bisect, 371, 6s, 9800us, 84ms, pass),
+                probe(Kind::bisect, 385, 6s, 24ms, 212ms, fail, "p99 < 100ms: 212 ms"),
+                probe(Kind::bisect, 378, 6s, 13ms, 118ms, fail, "p99 < 100ms: 118 ms"),
+                probe(Kind::hold, 374, 30s, 10400us, 88ms, pass)};
+    auto& m = r.measurement;
+    m.measured = 30s;
+    m.intended_rate = 374;
+    record(m.total.steps[0], 400us, 300us, 11220);
+    record_curve(m.total.steps[1], 6ms, 0.5, 11220);
+    record_curve(m.total.steps[2], 6ms, 0.48, 6732);
+    record(m.total.journeys[0], 20ms, 20ms, 11220);
+    count_arrivals(r, 11220);
+    m.generator.lag_windows = 30;
+    Rng rng{7, 1};
+    int t = 0;
+    std::uint32_t n = 0;
+    for (const auto& p : c.probes) {
+        const int length = static_cast<int>(p.length / 1s);
+        for (int i = 0; i < length; ++i, ++t) {
+            auto point = second_at(t, p.rate.per_second(), p.p50,
+                                   std::sqrt(to_ms(p.p99) / to_ms(p.p50)), rng);
+            if (i == 0) point.phase = Phase::warmup;
+            point.sockets = socket_sample(
+                point.since_start, static_cast<std::uint32_t>(point.connections), n++ % 3 == 0, 0);
+            for (int q = 4; q-- > 0;) {
+                r.socket_samples.push_back(*point.sockets);
+                r.socket_samples.back().at -= q * 250ms;
+            }
+            m.timeline.push_back(point);
+        }
+    }
+    r.capacity = std::move(c);
+    r.clauses = {judged(percentile("p99 < 100ms", 0.99, 100ms), pass, 17952, 58100us),
+                 judged_errors(pass, 17952, 0)};
+    r.verdict = {pass, {{"capacity", r.capacity->text}}};
+    SocketReport s;
+    s.word = SocketWord::ok;
+    s.text = "no socket stayed in CLOSE_WAIT: 0 of 74 closes";
+    s.port = 8080;
+    s.pid = 4242;
+    s.command = "missiond --listen 127.0.0.1:8080 --fault capacity=400/s";
+    s.tau = 5s;
+    s.closes = 74;
+    s.close_wait_max = 1;
+    r.sockets = s;
+    r.not_watched.clear();
+    add_step_seconds(r);
+    return r;
+}
+
+RunResult leaking_run() {
+    auto plan = bet_plan();
+    plan->name = "close-wait";
+    plan->connections = ConnectionMode::per_request;
+    auto r = base_run(plan);
+    auto& m = r.measurement;
+    m.measured = 120s;
+    record(m.total.steps[0], 400us, 300us, 12000);
+    record_curve(m.total.steps[1], 4ms, 0.3, 12000);
+    record_curve(m.total.steps[2], 5ms, 0.3, 12000);
+    record(m.total.journeys[0], 11ms, 11ms, 12000);
+    count_arrivals(r, 12000);
+    Rng rng{9, 1};
+    for (int t = 0; t < 126; ++t) {
+        auto p = second_at(t, t < 121 ? 100 : 0, 5ms, 2, rng);
+        p.phase = t < 1     ? Phase::warmup
+                  : t < 121 ? Phase::measure
+                  : t < 122 ? Phase::drain
+                            : Phase::settle;
+        const auto stuck = static_cast<std::uint32_t>(std::min(t, 121) * 2);
+        p.sockets = socket_sample(p.since_start, t < 122 ? 6 : 0, stuck + (t < 122),
+                                  stuck > 10 ? stuck - 10 : 0);
+        for (int q = 4; q-- > 0;) {
+            r.socket_samples.push_back(*p.sockets);
+            r.socket_samples.back().at -= q * 250ms;
+        }
+        m.timeline.push_back(p);
+    }
+    SocketReport s;
+    s.word = SocketWord::leak_confirmed;
+    s.text =
+        "242 sockets stayed in CLOSE_WAIT after the load had ended and every connection of ours "
+        "was closed";
+    s.flags = {"FD_LEAK_INVISIBLE: 31 fds more than sockets"};
+    s.port = 8080;
+    s.pid = 4242;
+    s.command = "missiond --listen 127.0.0.1:8080 --fault leak-close-wait=2%";
+    s.tau = 5s;
+    s.closes = 12'000;
+    s.leaked = 242;
+    s.before = 3;
+    s.leak_fraction = 0.0202;
+    s.leak_fraction_interval = {0.0178, 0.0228};
+    s.close_wait_max = 243;
+    for (int i = 0; i < 12; ++i) {
+        s.oldest.push_back({"127.0.0.1:" + std::to_string(40'000 + 37 * i),
+                            std::chrono::milliseconds{123'400 - 710 * i},
+                            std::chrono::milliseconds{123'650 - 710 * i},
+                            i % 3 == 2 ? 312u : static_cast<std::uint32_t>(i % 3),
+                            i == 7 ? 0u : 90'000u + static_cast<std::uint64_t>(i)});
+    }
+    r.sockets = s;
+    r.not_watched.clear();
+    r.clauses = {judged(percentile("p99 < 100ms", 0.99, 100ms), VerdictWord::pass, 24000, 19ms),
+                 judged_errors(VerdictWord::pass, 24000, 0)};
+    r.verdict = {VerdictWord::fail, {{"leak", s.text}}};
+    return r;
+}
+
+RunResult hostile_run() {
+    auto r = failing_run();
+    const std::string attack = "</script><img src=x onerror=\"document.body.dataset.owned='yes'\">";
+    auto plan = std::make_shared<Plan>(*r.plan);
+    plan->name = attack;
+    plan->steps[1].name = "bet" + attack;
+    plan->steps[2].name = std::string(200, 'w') + "\x1b[31m\n";
+    plan->slos = {};
+    r.plan = plan;
+    r.scenario_name = attack;
+    r.arguments = {"loadline", "run", attack};
+    r.clauses[0].clause.text = "p99(" + attack + ") < 100ms";
+    r.measurement.examples = {
+        {Outcome::http_5xx, "bet" + attack, "HTTP 503 <!--" + attack + "\x1b]0;owned\x07\xff\xfe"}};
+    r.measurement.generator.notes = {attack};
+    r.verdict.reasons[0].text = attack;
+    return r;
+}
+
+RunResult long_run() {
+    auto r = passing_run();
+    auto plan = std::make_shared<Plan>(*r.plan);
+    plan->load.duration = 1h;
+    r.plan = plan;
+    auto& m = r.measurement;
+    m.measured = 1h;
+    m.timeline.clear();
+    m.step_seconds.clear();
+    Rng rng{3, 1};
+    for (int t = 0; t < 3600; ++t) {
+        const double hour = std::sin(t / 300.0);
+        auto p =
+            second_at(t, 300 + 80 * hour, Duration{std::llround(5e6 * (1.2 + hour))}, 2.3, rng);
+        if (t % 977 == 500) p.p99 = p.p999 = Histogram::unanswered;
+        p.sockets = socket_sample(p.since_start, 20, 1, 0);
+        m.timeline.push_back(p);
+    }
+    return r;
+}
+
+RunResult unreachable_run() {
+    auto r = base_run(bet_plan());
+    auto& m = r.measurement;
+    record(m.total.steps[0], 0ns, 0ns, 20, Outcome::connect_refused);
+    count_arrivals(r, 20);
+    m.measured = 1s;
+    m.never_answered = true;
+    m.unreachable = "127.0.0.1:8080";
+    r.clauses = {};
+    r.verdict = {VerdictWord::invalid, {{"unreachable", "127.0.0.1:8080 never answered"}}};
+    return r;
+}
+
+}  // namespace loadline::samples

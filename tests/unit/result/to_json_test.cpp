@@ -1,0 +1,259 @@
+#include "result/to_json.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "sample_plan.hpp"
+#include "schema_check.hpp"
+#include "stats/hlog.hpp"
+
+namespace loadline {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Json = nlohmann::json;
+
+SchemaCheck schema() {
+    std::ifstream file{TEST_DATA "/../../../docs/summary.schema.json"};
+    return SchemaCheck{Json::parse(file)};
+}
+
+/// A run in which everything happened that a run can report.
+RunResult full_run() {
+    RunResult run;
+    run.command = "run";
+    run.scenario_name = "bet-day";
+    run.scenario_hash = "00ff";
+    run.version = "0.1.0";
+    run.seed = 7;
+    run.threads = 2;
+    run.user_cap = 10'000;
+    run.started_at = std::chrono::system_clock::time_point{seconds{1'760'000'000}};
+    run.elapsed = milliseconds{12'500};
+    run.machine.kernel = "Linux 6.18.0";
+    run.machine.cores = 2;
+    run.machine.port_low = 32768;
+    run.machine.port_high = 60999;
+    auto plan = sample_plan();
+    plan.slos = {percentile(0.99, milliseconds{100}), errors(0.01), percentile(0.999, seconds{1})};
+    run.plan = std::make_shared<const Plan>(std::move(plan));
+
+    auto& m = run.measurement;
+    m = sample_measurement();
+    add(m.total.steps[0], 1990, microseconds{1234});
+    add(m.total.steps[0], 10, Histogram::unanswered);
+    add(m.total.steps[1], 200, milliseconds{3});
+    add(m.total.journeys[0], 150, milliseconds{8});
+    m.generator.scheduled = 2200;
+    m.generator.sent = 2200;
+    m.generator.send_lag_p99 = microseconds{21};
+    m.generator.steal_share = 0.01;
+    m.generator.limits = {{"send_lag", "late"}};
+    m.generator.notes = {"the busiest worker used 90 % of a core"};
+    m.examples = {{Outcome::timeout, "bet", "no answer within 10 s"}};
+    run.clauses.resize(3);
+    run.clauses[0] = {run.plan->slos[0], VerdictWord::pass, 2200, milliseconds{3}, {}, 0};
+    run.clauses[1] = {run.plan->slos[1], VerdictWord::pass, 2200, {}, {}, 0.005};
+    run.clauses[2] = {run.plan->slos[2], VerdictWord::fail, 2200, {}, seconds{10}, 0};
+    auto& sockets = run.sockets.emplace();
+    sockets.word = SocketWord::leak_confirmed;
+    sockets.text = "2 sockets stayed in CLOSE_WAIT";
+    sockets.port = 8080;
+    sockets.pid = 4711;
+    sockets.command = "missiond";
+    sockets.leaked = 2;
+    sockets.closes = 100;
+    sockets.leak_fraction = 0.02;
+    sockets.leak_fraction_interval = {0.006, 0.07};
+    sockets.oldest = {{"127.0.0.1:40000", seconds{3}, seconds{4}, 1, 99}};
+    run.verdict = {VerdictWord::fail, {{"leak", sockets.text}}};
+    return run;
+}
+
+RunResult full_search() {
+    auto run = full_run();
+    run.command = "search";
+    run.sockets.reset();
+    run.not_watched = "--no-watch";
+    auto& capacity = run.capacity.emplace();
+    capacity.word = "CONFIRMED";
+    capacity.text = "377 journeys/s keep the SLO";
+    capacity.confirmed_rate = capacity.confirmed_tps = 377;
+    capacity.estimate_rate = capacity.estimate_tps = 380;
+    capacity.bracket_tps = {377, 388};
+    capacity.binding_clause = "p99 < 100ms: 250 ms";
+    ProbeResult probe;
+    probe.kind = ProbeResult::Kind::hold;
+    probe.rate = Rate::per_second(377);
+    probe.length = seconds{20};
+    probe.planned = seconds{60};
+    probe.requests = 7540;
+    probe.p99 = milliseconds{90};
+    probe.p999 = Histogram::unanswered;
+    probe.word = VerdictWord::pass;
+    capacity.probes = {ProbeResult{}, probe};
+    return run;
+}
+
+TEST(SummaryJson, FollowsItsPublishedSchema) {
+    auto check = schema();
+    RunResult empty;
+    empty.command = "run";
+    empty.plan = std::make_shared<const Plan>(sample_plan());
+    for (const auto& result : {full_run(), full_search(), empty}) {
+        EXPECT_THAT(check(Json(summary_json(result))), testing::IsEmpty());
+    }
+}
+
+TEST(SummaryJson, TheCheckItselfFindsWhatIsWrong) {
+    auto check = schema();
+    Json document = summary_json(full_run());
+    document["verdict"].erase("word");
+    document["results"]["total"]["requests"] = "many";
+    document["results"]["steps"]["bet"]["outcomes"]["lost"] = 1;
+    document["results"]["sockets"]["leak_fraction_interval"] = Json::array({1});
+    document["metadata"]["command"] = "guess";
+    EXPECT_THAT(check(document),
+                testing::UnorderedElementsAre(
+                    "/verdict: key \"word\" is missing",
+                    "/results/total/requests: is \"many\", not \"integer\"",
+                    "/results/steps/bet/outcomes: key \"lost\" is not in the schema",
+                    "/results/sockets/leak_fraction_interval: has 1 items",
+                    "/metadata/command: \"guess\" is none of [\"run\",\"search\"]"));
+}
+
+TEST(SummaryJson, HasTheKeysThatScriptsRelyOn) {
+    const Json run = summary_json(full_run()), search = summary_json(full_search());
+    for (const char* path : {"/version",
+                             "/metadata",
+                             "/config",
+                             "/verdict/word",
+                             "/verdict/reasons/0/code",
+                             "/verdict/reasons/0/text",
+                             "/results/total/requests",
+                             "/results/total/errors",
+                             "/results/total/rate_per_s",
+                             "/results/total/outcomes/ok",
+                             "/results/steps/bet/response_time_ms/p50",
+                             "/results/steps/bet/response_time_ms/p90",
+                             "/results/steps/bet/response_time_ms/p99",
+                             "/results/steps/bet/response_time_ms/p999",
+                             "/results/steps/bet/response_time_ms/max",
+                             "/results/steps/bet/response_time_ms/mean",
+                             "/results/steps/bet/service_time_ms/p99",
+                             "/results/generator/scheduled",
+                             "/results/generator/sent",
+                             "/results/generator/dropped",
+                             "/results/generator/send_lag_ms/p50",
+                             "/results/generator/send_lag_ms/p99",
+                             "/results/generator/pool_wait_ms/p99",
+                             "/results/generator/cpu_share_max",
+                             "/results/generator/limits/0/code",
+                             "/results/sockets/word",
+                             "/results/sockets/flags",
+                             "/results/sockets/leaked",
+                             "/results/sockets/leak_fraction",
+                             "/results/sockets/leak_fraction_interval/1"}) {
+        EXPECT_TRUE(run.contains(Json::json_pointer{path})) << path;
+    }
+    for (const char* path : {"/results/capacity/word", "/results/capacity/confirmed_tps",
+                             "/results/capacity/estimate_tps", "/results/capacity/binding_clause",
+                             "/results/capacity/probes/0"}) {
+        EXPECT_TRUE(search.contains(Json::json_pointer{path})) << path;
+    }
+}
+
+TEST(SummaryJson, APercentileThatUnansweredOnesReachIsNullAndSaysAboveWhat) {
+    const Json latencies = summary_json(full_run())["results"]["steps"]["bet"]["response_time_ms"];
+    EXPECT_EQ(latencies["p99"], 1.235);  // the upper edge of the bucket, in whole microseconds
+    EXPECT_EQ(latencies["p999"], nullptr);
+    EXPECT_EQ(latencies["p999_over_ms"], 10'000);
+    EXPECT_FALSE(latencies.contains("p99_over_ms"));
+    EXPECT_EQ(latencies["max"], 1.235) << "max and mean cover the answered ones";
+}
+
+TEST(SummaryJson, WhatWasNotMeasuredIsAbsentAndNeverZero) {
+    auto run = full_run();
+    run.measurement = sample_measurement();
+    add(run.measurement.total.steps[0], 50, Histogram::unanswered);
+    run.sockets->leak_fraction.reset();
+    const Json results = summary_json(run)["results"];
+    EXPECT_EQ(results["total"]["response_time_ms"], Json({{"p50", nullptr},
+                                                          {"p50_over_ms", 10'000},
+                                                          {"p90", nullptr},
+                                                          {"p90_over_ms", 10'000}}));
+    EXPECT_EQ(results["total"]["service_time_ms"], Json::object());
+    EXPECT_FALSE(results["steps"].contains("settle"));
+    EXPECT_FALSE(results["generator"].contains("send_lag_ms"));
+    EXPECT_FALSE(results["generator"].contains("steal_share"));
+    EXPECT_FALSE(results["sockets"].contains("leak_fraction"));
+    EXPECT_FALSE(results.contains("capacity"));
+}
+
+TEST(SummaryJson, CarriesTheHistogramsThemselves) {
+    const auto run = full_run();
+    const Json step = summary_json(run)["results"]["steps"]["bet"];
+    const auto read = decode_histogram(step["response_time_hdr"].get<std::string>());
+    ASSERT_TRUE(read.has_value());
+    EXPECT_THAT(read->counts(),
+                testing::ElementsAreArray(run.measurement.total.steps[0].response_time.counts()));
+}
+
+TEST(SummaryJson, SurvivesTextThatIsNoUtf8) {
+    auto run = full_run();
+    run.measurement.examples[0].text = "HTTP 500 \xff\xfe caf\xc3\xa9";
+    run.sockets->command = "\x80";
+    run.verdict.reasons[0].text = "\xc3";
+    const Json document = Json::parse(summary_json(run).dump());
+    EXPECT_EQ(document["results"]["examples"][0]["text"],
+              "HTTP 500 \xef\xbf\xbd\xef\xbf\xbd caf\xc3\xa9");
+}
+
+TEST(SummaryJson, NamesTargetsWithoutTheirCredentials) {
+    const std::string text = summary_json(full_run()).dump();
+    EXPECT_THAT(text, testing::HasSubstr("\"targets\":{\"service\":\"http://127.0.0.1:8080\"}"));
+    EXPECT_THAT(text, testing::Not(testing::HasSubstr("secret")));
+}
+
+TEST(TimelineJson, IsOneSecond) {
+    TimelinePoint point;
+    point.since_start = seconds{3};
+    point.length = seconds{1};
+    point.intended_rate = 100;
+    point.completed = point.transactions = 99;
+    point.errors = 1;
+    point.outcomes[ok] = 98;
+    point.outcomes[timed_out] = 1;
+    point.p50 = milliseconds{2};
+    point.p999 = Histogram::unanswered;
+    point.max = milliseconds{4};
+    auto& sockets = point.sockets.emplace();
+    sockets.states[1] = 5;
+    sockets.close_wait = 2;
+    sockets.fds = 17;
+    const Json line = timeline_json(point);
+    EXPECT_EQ(line["t_s"], 3);
+    EXPECT_EQ(line["phase"], "measure");
+    EXPECT_EQ(line["p50_ms"], 2);
+    EXPECT_EQ(line["p999_ms"], nullptr);
+    EXPECT_FALSE(line.contains("service_p50_ms")) << "nothing was answered: absent, not 0";
+    EXPECT_EQ(line["outcomes"], Json({{"ok", 98}, {"timeout", 1}}));
+    EXPECT_EQ(line["sockets"]["states"], Json({{"ESTABLISHED", 5}}));
+    EXPECT_EQ(line["sockets"]["fds"], 17);
+    EXPECT_FALSE(line["sockets"].contains("fd_limit"));
+}
+
+TEST(TimelineJson, AnEmptySecondHasNoLatencies) {
+    const Json line = timeline_json(TimelinePoint{});
+    for (const auto& [key, value] : line.items()) {
+        EXPECT_THAT(key, testing::Not(testing::EndsWith("_ms")));
+    }
+    EXPECT_FALSE(line.contains("sockets"));
+}
+
+}  // namespace
+}  // namespace loadline

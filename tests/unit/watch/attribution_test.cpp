@@ -1,0 +1,73 @@
+#include "watch/attribution.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace loadline {
+namespace {
+
+/// Arguments as /proc/PID/cmdline has them, written with '|' for NUL.
+std::string shown(std::string arguments) {
+    std::replace(arguments.begin(), arguments.end(), '|', '\0');
+    return printable_command(arguments);
+}
+
+TEST(PrintableCommand, JoinsArgumentsAndMasksSecrets) {
+    const struct {
+        const char* arguments;
+        const char* text;
+    } rows[] = {
+        {"", ""},
+        {"missiond|--listen|127.0.0.1:8080|", "missiond --listen 127.0.0.1:8080"},
+        {"missiond|--admin-token|s3cret|--threads|2|", "missiond --admin-token *** --threads 2"},
+        {"missiond|--admin-token=s3cret|", "missiond --admin-token=***"},
+        {"java|-Dspring.redis.password=s3cret|-jar|app.jar|",
+         "java -Dspring.redis.password=*** -jar app.jar"},
+        {"env|REDIS_PASSWORD=s3cret|app|", "env REDIS_PASSWORD=*** app"},
+        {"redis-server|--requirepass|s3cret|", "redis-server --requirepass ***"},
+        {"app|--client-secret|-x9|", "app --client-secret ***"},
+        {"app|--ask-password|--port|80|", "app --ask-password --port 80"},
+        {"missiond|--token-life|1h|", "missiond --token-life 1h"},
+        {"missiond|--store|redis://me:s3cret@h:6379/0|",
+         "missiond --store redis://me:***@h:6379/0"},
+        {"missiond|--store|redis://h:6379/a@b|", "missiond --store redis://h:6379/a@b"},
+        {"nginx: worker process", "nginx: worker process"},
+        {"odd|\x01\xff\n|", "odd ???"},
+    };
+    for (const auto& [arguments, text] : rows) EXPECT_EQ(shown(arguments), text) << arguments;
+}
+
+TEST(PrintableCommand, IsAtMost200CharactersLong) {
+    EXPECT_EQ(shown(std::string(200, 'x')), std::string(200, 'x'));
+    EXPECT_EQ(shown(std::string(201, 'x')), std::string(197, 'x') + "...");
+}
+
+TEST(Attribution, ReadsThisProcess) {
+    const int self = ::getpid();
+    EXPECT_TRUE(process_exists(self));
+    EXPECT_NE(command_of(self).find("unit_watch"), std::string::npos) << command_of(self);
+    const auto before = open_fds(self);
+    ASSERT_TRUE(before.has_value());
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    EXPECT_EQ(open_fds(self), *before + 2);
+    ::close(ends[0]);
+    ::close(ends[1]);
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    EXPECT_EQ(fd_limit(self), limit.rlim_cur);
+}
+
+TEST(Attribution, IsAbsentForAProcessThatIsNotThere) {
+    constexpr int nobody = 0x7ffffffe;  // beyond any pid_max
+    EXPECT_FALSE(process_exists(nobody));
+    EXPECT_EQ(command_of(nobody), "");
+    EXPECT_FALSE(open_fds(nobody).has_value());
+    EXPECT_FALSE(fd_limit(nobody).has_value());
+}
+
+}  // namespace
+}  // namespace loadline

@@ -1,0 +1,127 @@
+#include "watch/tracker.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+namespace loadline {
+namespace {
+
+const TimePoint start{seconds(1000)};
+
+TimePoint at(double s) { return start + seconds(s); }
+
+/// A CLOSE_WAIT socket whose peer last sent something so many seconds ago.
+SocketRecord stuck(std::uint64_t cookie, double since_ack = 0, double since_data = 0) {
+    SocketRecord record;
+    record.cookie = cookie;
+    record.state = TcpState::close_wait;
+    record.family = AF_INET;
+    record.timed = true;
+    record.since_last_ack = seconds(since_ack);
+    record.since_last_data = seconds(since_data);
+    return record;
+}
+
+SocketRecord in_state(std::uint64_t cookie, TcpState state) {
+    auto record = stuck(cookie);
+    record.state = state;
+    return record;
+}
+
+TEST(CloseWaitTracker, FollowsOnlyCloseWait) {
+    CloseWaitTracker tracker;
+    tracker.add(at(0),
+                {in_state(1, TcpState::established), in_state(2, TcpState::last_ack), stuck(3)});
+    EXPECT_EQ(tracker.live().size(), 1U);
+    EXPECT_TRUE(tracker.live().contains(3));
+}
+
+TEST(CloseWaitTracker, OneMissedDumpDoesNotEndASocket) {
+    CloseWaitTracker tracker;
+    tracker.add(at(0), {});
+    tracker.add(at(1), {stuck(1)});
+    tracker.add(at(2), {});
+    ASSERT_TRUE(tracker.live().contains(1));
+    EXPECT_EQ(tracker.of_load(), 0U);  // but it is not counted as there
+    tracker.add(at(3), {stuck(1)});
+    EXPECT_EQ(tracker.of_load(), 1U);
+    EXPECT_EQ(tracker.live().at(1).first_seen, at(1));
+    tracker.add(at(4), {});
+    EXPECT_EQ(tracker.ended_count(), 0U);
+    tracker.add(at(5), {});
+    EXPECT_EQ(tracker.ended_count(), 1U);
+    EXPECT_TRUE(tracker.live().empty());
+    ASSERT_EQ(tracker.ended().size(), 1U);
+    EXPECT_EQ(tracker.ended()[0].ended, at(3));
+}
+
+TEST(CloseWaitTracker, ShortStaysAreOnlyCounted) {
+    CloseWaitTracker tracker;
+    tracker.add(at(0), {});
+    tracker.add(at(0.25), {stuck(1)});
+    tracker.add(at(0.5), {});
+    tracker.add(at(0.75), {});
+    EXPECT_EQ(tracker.ended_count(), 1U);
+    EXPECT_TRUE(tracker.ended().empty());
+}
+
+TEST(CloseWaitTracker, TheAcceptedSocketIsTheSameOne) {
+    CloseWaitTracker tracker;
+    auto socket = stuck(1);
+    tracker.add(at(0), {});
+    tracker.add(at(1), {socket});
+    EXPECT_EQ(tracker.live().at(1).inode, 0U);
+    socket.inode = 4711;
+    socket.receive_queue = 18;
+    tracker.add(at(2), {socket});
+    ASSERT_EQ(tracker.live().size(), 1U);
+    EXPECT_EQ(tracker.live().at(1).inode, 4711U);
+    EXPECT_EQ(tracker.live().at(1).unread, 18U);
+    EXPECT_EQ(tracker.live().at(1).first_seen, at(1));
+}
+
+TEST(CloseWaitTracker, AgeIsBoundedByWhatThePeerSentLast) {
+    CloseWaitTracker tracker;
+    tracker.add(at(0), {stuck(1, 10'800, 10'900)});
+    const auto& stay = tracker.live().at(1);
+    EXPECT_EQ(stay.age_at_least(at(0)), std::chrono::hours{3});
+    EXPECT_EQ(stay.birth_earliest, at(-10'900));
+    // Later acknowledgements (of keep-alive probes, say) do not make it younger.
+    tracker.add(at(5), {stuck(1, 0, 10'905)});
+    EXPECT_EQ(tracker.live().at(1).age_at_least(at(5)), seconds(10'805));
+}
+
+TEST(CloseWaitTracker, WithoutTimesTheSampleBeforeBoundsTheAge) {
+    auto from_proc = [](std::uint64_t cookie) {
+        auto record = stuck(cookie);
+        record.timed = false;
+        return record;
+    };
+    CloseWaitTracker tracker;
+    tracker.add(at(0), {from_proc(1)});
+    tracker.add(at(1), {from_proc(1), from_proc(2)});
+    EXPECT_EQ(tracker.live().at(1).birth_latest, at(0));
+    EXPECT_FALSE(tracker.live().at(1).birth_earliest.has_value());
+    EXPECT_EQ(tracker.live().at(2).birth_latest, at(1));
+    EXPECT_EQ(tracker.live().at(2).birth_earliest, at(0));
+}
+
+TEST(CloseWaitTracker, KnowsWhatWasThereBeforeTheLoad) {
+    CloseWaitTracker tracker;
+    tracker.add(at(0), {stuck(1, 1, 1)});
+    tracker.add(at(1), {stuck(1, 2, 2), stuck(2)});
+    EXPECT_TRUE(tracker.live().at(1).before_load);
+    EXPECT_FALSE(tracker.live().at(2).before_load);
+    EXPECT_EQ(tracker.of_load(), 1U);
+}
+
+TEST(CloseWaitTracker, CountsTheStaleOnes) {
+    CloseWaitTracker tracker;
+    tracker.add(at(0), {stuck(1, 2, 2), stuck(2, 0.5, 9), stuck(3)});
+    EXPECT_EQ(tracker.stale(at(0), seconds(1)), 1U);
+    EXPECT_EQ(tracker.stale(at(0.5), seconds(1)), 2U);
+    EXPECT_EQ(tracker.stale(at(1), seconds(1)), 3U);
+}
+
+}  // namespace
+}  // namespace loadline

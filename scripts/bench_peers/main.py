@@ -71,8 +71,8 @@ def setting(args):
         "machine": machine(),
         "command": shlex.join(["scripts/bench-peers", *sys.argv[1:]]),
         "method": f"Medians over {args.rounds} round(s) of {args.seconds} s, for memory and scale over "
-                  f"{_few(args.rounds)} of {2 * args.seconds} s; each round runs every client once, in rotated order; ratios are paired within a round; "
-                  f"one client thread; {pinning}; loopback.",
+                  f"{_few(args.rounds)} of {2 * args.seconds} s; each round runs every client once, in rotated order; "
+                  f"ratios are paired within a round; one client thread; {pinning}; loopback.",
     }
 
 

@@ -91,10 +91,12 @@ def ab(text):
 
 
 def h2load(text):
-    bad = [_number(rf"^requests:.* (\d+) {word}", text, "h2load") for word in ("failed", "errored", "timeout")]
-    other = [_number(rf"^status codes:.* (\d+) {word}", text, "h2load") for word in ("3xx", "4xx", "5xx")]
-    return _figures("h2load", _number(r"^requests:.* (\d+) succeeded", text, "h2load"),
-                    _number(r"^finished in .*?, ([\d.]+) req/s", text, "h2load"), sum(bad) + sum(other))
+    """4xx and 5xx are among its failed requests."""
+    def count(line, word):
+        return _number(rf"^{line}:.* (\d+) {word}", text, "h2load")
+    faults = sum(count("requests", word) for word in ("failed", "errored", "timeout")) + count("status codes", "3xx")
+    return _figures("h2load", count("requests", "done"), _number(r"^finished in .*?, ([\d.]+) req/s", text, "h2load"),
+                    faults)
 
 
 def hey(text):

@@ -63,7 +63,12 @@ def machine():
             f"Linux {platform.release()}, {system}")
 
 
+BUSY = 0.5  # load average of the last minute; a quiet machine is far below
+
+
 def setting(args):
+    load = os.getloadavg()[0]
+    quiet = "" if load < BUSY else f" The machine was busy before the start (load average {load:.1f}): do not trust this."
     pinning = ("server and client pinned to different cores" if process.PINNED
                else "server and client on one core, so the figures say little")
     return {
@@ -72,7 +77,7 @@ def setting(args):
         "command": shlex.join(["scripts/bench-peers", *sys.argv[1:]]),
         "method": f"Medians over {args.rounds} round(s) of {args.seconds} s, for memory and scale over "
                   f"{_few(args.rounds)} of {2 * args.seconds} s; each round runs every client once, in rotated order; "
-                  f"ratios are paired within a round; one client thread; {pinning}; loopback.",
+                  f"ratios are paired within a round; one client thread; {pinning}; loopback.{quiet}",
     }
 
 

@@ -68,7 +68,8 @@ def lag(bench):
         turns = _turns(Job(port, 64, bench.seconds), [
             clients.loadline(program, "closed loop"), *(clients.loadline_open(program, rate) for rate in OPEN_RATES)])
         result = measure("Open loop, cheap server, 64 connections", turns, [
-            dataclasses.replace(RATE, title="answered/s"), ratio(RATE, "of the closed loop"), Column("send lag p99, median window, µs", "lag_p99_us", ",.1f"),
+            dataclasses.replace(RATE, title="answered/s"), ratio(RATE, "of the closed loop"),
+            Column("send lag p99, median window, µs", "lag_p99_us", ",.1f"),
             Column("worst window, µs", "lag_worst_us", ",.0f"), Column("cores", "cores", ".2f")],
             bench.rounds, _all_against("closed loop", turns))
     no_schedule = NoFigure("a closed loop has no schedule to be late for")

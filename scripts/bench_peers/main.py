@@ -32,7 +32,8 @@ def arguments(words=None):
                         help=f"what to measure, of {' '.join(areas.ALL)}; default: all")
     parser.add_argument("-n", "--rounds", type=int, default=9,
                         help="rounds, each client once (default 9); memory and scale take a third of them")
-    parser.add_argument("-d", "--seconds", type=int, default=5, help="length of a run (default 5); twice that for memory and scale")
+    parser.add_argument("-d", "--seconds", type=int, default=5,
+                        help="length of a run (default 5); twice that for memory and scale")
     parser.add_argument("--instructions", action="store_true",
                         help="also count user instructions per request with callgrind (area static)")
     parser.add_argument("--loadline", type=pathlib.Path, default=peers.ROOT / "build/release/bin/loadline",
@@ -68,7 +69,8 @@ BUSY = 0.5  # load average of the last minute; a quiet machine is far below
 
 def setting(args):
     load = os.getloadavg()[0]
-    quiet = "" if load < BUSY else f" The machine was busy before the start (load average {load:.1f}): do not trust this."
+    quiet = ("" if load < BUSY else
+             f" The machine was busy before the start (load average {load:.1f}): do not trust this.")
     pinning = ("server and client pinned to different cores" if process.PINNED
                else "server and client on one core, so the figures say little")
     return {

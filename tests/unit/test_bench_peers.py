@@ -97,13 +97,15 @@ class Outputs(unittest.TestCase):
         rows = (
             (outputs.wrk, WRK.format(more="  Socket errors: connect 0, read 3, write 0, timeout 12\n"),
              "wrk: Socket errors: connect 0, read 3, write 0, timeout 12"),
-            (outputs.wrk, WRK.format(more="  Non-2xx or 3xx responses: 1656\n"), "wrk: Non-2xx or 3xx responses: 1656"),
+            (outputs.wrk, WRK.format(more="  Non-2xx or 3xx responses: 1656\n"),
+             "wrk: Non-2xx or 3xx responses: 1656"),
             (outputs.wrk, WRK.format(more="") + "Wrong answers: 7\n", "wrk: Wrong answers: 7"),
             (outputs.ab, AB.format(failed=3, more=""), "ab had 3 errors in 25850 requests"),
-            (outputs.ab, AB.format(failed=0, more="Non-2xx responses:      20\n"), "ab had 20 errors in 25850 requests"),
+            (outputs.ab, AB.format(failed=0, more="Non-2xx responses:      20\n"),
+             "ab had 20 errors in 25850 requests"),
             (outputs.h2load, H2LOAD.format(ok=23737, failed=20), "h2load had 20 errors in 23757 requests"),
             (outputs.hey, HEY.format(more="  [404]\t20 responses\n"), "hey had 20 errors in 20680 requests"),
-            (outputs.hey, HEY.format(more='\nError distribution:\n  [4]\tGet "http://127.0.0.1:1/": dial tcp: refused\n'),
+            (outputs.hey, HEY.format(more='\nError distribution:\n  [4]\tGet "http://127.0.0.1:1/": refused\n'),
              "hey had 4 errors in 20664 requests"),
             (outputs.k6, '{"requests":10,"rate_per_s":5,"failed_checks":2}', "k6 had 2 failed checks in 10 requests"),
             (outputs.floor_client, '{"requests": 9, "errors": 1, "rate_per_s": 9}',
@@ -143,7 +145,8 @@ class Outputs(unittest.TestCase):
     def test_counts_of_perf_strace_and_callgrind_are_read(self):
         self.assertEqual(outputs.perf_stat(PERF.format(value=94709), "raw_syscalls:sys_enter"), 94709)
         self.assertEqual(outputs.strace_calls(STRACE), 275 + 23618 + 37960)
-        self.assertEqual(outputs.callgrind_instructions("events: Ir\nsummary: 96897136\n\ntotals: 96897136\n"), 96897136)
+        self.assertEqual(outputs.callgrind_instructions("events: Ir\nsummary: 96897136\n\ntotals: 96897136\n"),
+                         96897136)
 
     def test_a_count_that_perf_could_not_take_is_no_figure(self):
         self.assert_reason("perf says <not supported> for raw_syscalls:sys_enter", outputs.perf_stat,

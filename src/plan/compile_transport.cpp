@@ -91,7 +91,8 @@ void write_transport(const TransportFlags& flags, nlohmann::ordered_json& json) 
     if (!flags.tls_key.empty()) json["tls"]["key"] = flags.tls_key;
     if (flags.insecure) json["tls"]["verify"] = false;
     if (flags.no_tls_resume) json["tls"]["resume"] = false;
-    if (flags.connect_timeout) json["timeouts"]["connect"] = format_duration_exact(*flags.connect_timeout);
+    if (flags.connect_timeout)
+        json["timeouts"]["connect"] = format_duration_exact(*flags.connect_timeout);
     if (flags.timeout) json["timeouts"]["whole"] = format_duration_exact(*flags.timeout);
 }
 

@@ -32,10 +32,10 @@ Result<void> check_hosts(const SharedFlags& flags, const Plan& plan) {
         const auto& allowed = flags.allow_hosts;
         if (std::find(allowed.begin(), allowed.end(), target.url.host) != allowed.end()) continue;
         if (resolves_locally(target.url)) continue;
-        return usage_error(fmt::format(
-            "target {} ({}) is outside loopback and private ranges; nothing was sent\n"
-            "   hint: if you may load it, give --allow-host {}",
-            target.name, target.url.endpoint(), target.url.host));
+        return usage_error(
+            fmt::format("target {} ({}) is outside loopback and private ranges; nothing was sent\n"
+                        "   hint: if you may load it, give --allow-host {}",
+                        target.name, target.url.endpoint(), target.url.host));
     }
     return {};
 }
@@ -107,7 +107,8 @@ PortBudget port_budget(const Plan& plan, std::size_t target, const TrialOptions&
                        double journeys_per_second, const Machine& machine) {
     PortBudget budget;
     const auto sources = static_cast<double>(std::max<std::size_t>(1, options.sources.size()));
-    if (machine.port_high > 0) budget.allowed = (machine.port_high - machine.port_low + 1) * sources;
+    if (machine.port_high > 0)
+        budget.allowed = (machine.port_high - machine.port_low + 1) * sources;
     if (options.connections_capped) budget.needed = static_cast<double>(options.connections);
     if (plan.connections != ConnectionMode::per_request) return budget;
     const auto& load = plan.load;

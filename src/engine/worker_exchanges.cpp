@@ -31,7 +31,12 @@ void Worker::start_exchange(User& user, StepIndex step) {
     user.timing = {};
     user.timing.intended = user.due;
     user.timing.ready = std::max(user.due, user.user_free);
-    auto& pool = pools_[plan_->steps[step].target];
+    const auto target = plan_->steps[step].target;
+    if (plan_->connections == ConnectionMode::per_session) {
+        if (auto* connection = own_connection(user, target)) return send(user, *connection);
+        return wait_for_connection(user);
+    }
+    auto& pool = pools_[target];
     if (pool.waiting.empty()) {
         if (auto* connection = take_connection(pool)) return send(user, *connection);
         pool.cause = {};
@@ -138,7 +143,7 @@ void Worker::finish_exchange(PooledConnection& connection, Outcome outcome) {
 
     // A request that is not out yet was answered early: what is left of it must not follow.
     const bool reusable = connection.link.reusable() && !connection.writing;
-    if (reusable && plan_->connections == ConnectionMode::pool) {
+    if (reusable && plan_->connections != ConnectionMode::per_request) {
         connection_free(connection);
     } else {
         // A reply that ends the connection (Connection: close) is the server's close.
@@ -185,8 +190,7 @@ void Worker::fail_exchanges(PooledConnection& connection, Outcome outcome) {
         if (no_answer && !user.resent && plan_->steps[user.step].idempotent) {
             user.resent = true;
             ++interval_of(user.timing.intended).steps[user.step].resends;
-            auto& pool = pools_[connection.pool];
-            pool.waiting.push_front(&user);  // so that it gets a new connection
+            pools_[connection.pool].waiting.push_front(&user);  // gets a new connection
             continue;
         }
         note_slow(user.timing.service_time());

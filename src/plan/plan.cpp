@@ -67,6 +67,18 @@ Outcome judge_redis_error(const ResponseView& reply) {
 
 }  // namespace
 
+const char* to_string(ConnectionMode mode) {
+    switch (mode) {
+        case ConnectionMode::pool:
+            return "pool";
+        case ConnectionMode::per_session:
+            return "per-session";
+        case ConnectionMode::per_request:
+            return "per-request";
+    }
+    return "pool";
+}
+
 std::optional<StepIndex> Plan::find_step(std::string_view step_name) const {
     for (StepIndex i = 0; i < steps.size(); ++i) {
         if (steps[i].name == step_name) return i;

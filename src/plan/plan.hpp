@@ -106,8 +106,12 @@ struct LoadPlan {
 
 enum class ConnectionMode : std::uint8_t {
     pool,         ///< kept alive and shared by all users of a worker
+    per_session,  ///< kept alive; each session, or user without one, has its own per target
     per_request,  ///< a new one for every exchange; we close first, after the reply
 };
+
+/// "pool", "per-session", "per-request": as in scenarios and reports.
+const char* to_string(ConnectionMode mode);
 
 /// How long each phase before the answer may take. The whole exchange has a limit per step.
 struct Timeouts {

@@ -107,7 +107,8 @@ std::string latency_text(Duration value, Duration timeout) {
 
 std::string percentile_text(const Histogram& histogram, double quantile, Duration timeout) {
     if (histogram.count() < samples_needed(quantile)) return "–";
-    return latency_text(histogram.quantile(quantile), timeout);
+    const auto value = histogram.quantile(quantile);
+    return latency_text(value <= Duration{1} ? Duration{} : value, timeout);  // it begins at 1 ns
 }
 
 std::string round_duration(Duration d) {

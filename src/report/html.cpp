@@ -367,8 +367,7 @@ private:
             table.add({"Target " + target.name, target.url.origin()});
         }
         for (const auto& text : address_texts(result_)) table.add({"Address", text});
-        table.add(
-            {"Connections", plan.connections == ConnectionMode::pool ? "pool" : "per-request"});
+        table.add({"Connections", to_string(plan.connections)});
         table.add({"Seed, threads", fmt::format("{}, {}", result_.seed, result_.threads)});
         table.add({"Caps", fmt::format("{} users, {} connections",
                                        result_.user_cap ? count_text(result_.user_cap) : "any",

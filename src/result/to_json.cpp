@@ -122,7 +122,7 @@ Json config(const RunResult& r) {
     out["threads"] = r.threads;
     out["max_users"] = r.user_cap;
     if (r.connection_cap > 0) out["connections"] = r.connection_cap;
-    out["connection_mode"] = plan.connections == ConnectionMode::pool ? "pool" : "per-request";
+    out["connection_mode"] = to_string(plan.connections);
     if (plan.load.users) {
         out["load_model"] = "closed";
         out["users"] = *plan.load.users;

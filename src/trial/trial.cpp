@@ -96,8 +96,11 @@ Result<std::unique_ptr<TrialStage>> TrialStage::open(std::shared_ptr<const Plan>
     stage->start_watcher();
     EngineOptions engine;
     engine.threads = options.threads;
-    engine.max_users = options.max_users;
-    engine.connections = options.connections;
+    // A closed model says itself how many users there are, and what they may open.
+    const auto users = static_cast<std::size_t>(plan->load.users.value_or(0));
+    engine.max_users = std::max(options.max_users, users);
+    engine.connections =
+        options.connections_capped ? options.connections : std::max(options.connections, users);
     engine.pipeline = options.pipeline;
     engine.sources = options.sources;
     engine.seed = options.seed;

@@ -46,7 +46,7 @@ struct VirtualUser {
     PooledConnection* connection = nullptr;
     OwnConnections own_connections;
     OwnConnections& connections() { return session ? session->connections : own_connections; }
-    std::size_t request_size = 0;  ///< where several share a write
+    std::size_t request_size = 0;  ///< bytes of the request under way
     bool resent = false;           ///< sent once more on another connection
 };
 

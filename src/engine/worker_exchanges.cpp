@@ -58,19 +58,29 @@ void Worker::send(User& user, PooledConnection& connection) {
     connection.users.push(&user);
     connection.state = PooledConnection::State::busy;
     if (pools_[connection.pool].depth > 1) return send_later(user, connection);
-    render_request(step, context(user), scratch_, connection.request);
+    const auto* request = &step.fixed_request;
+    if (request->empty()) {
+        render_request(step, context(user), scratch_, connection.request);
+        request = &connection.request;
+    }
+    user.request_size = request->size();
     connection.link.expect(step.head_request, step.keeps_body);
     user.timing.sent = now_ = Clock::now();
-    const auto ec = connection.link.send(connection.request);
+    const auto ec = connection.link.send(*request);
     if (ec == asio::error::would_block) return wait_writable(connection);
     if (ec) return send_failed(connection, ec);
     sent_now_.push_back(&connection);
 }
 
 void Worker::send_later(User& user, PooledConnection& connection) {
-    render_request(plan_->steps[user.step], context(user), scratch_, rendered_);
-    user.request_size = rendered_.size();
-    connection.pending.append(rendered_);
+    const auto& step = plan_->steps[user.step];
+    const auto* request = &step.fixed_request;
+    if (request->empty()) {
+        render_request(step, context(user), scratch_, rendered_);
+        request = &rendered_;
+    }
+    user.request_size = request->size();
+    connection.pending.append(*request);
     if (connection.unsent++ == 0) to_flush_.push_back(&connection);
     if (!connection.has_room && connection.users.size() < pools_[connection.pool].depth) {
         connection.has_room = true;
@@ -137,7 +147,7 @@ void Worker::finish_exchange(PooledConnection& connection, Outcome outcome) {
     user.timing.done = now_;
     note_slow(user.timing.service_time());
     ++answers_[connection.pool];
-    const Traffic traffic{connection.link.take_bytes_in(), connection.request.size()};
+    const Traffic traffic{connection.link.take_bytes_in(), user.request_size};
     record_opening(user, connection);
     ++connection.exchanges;
 
@@ -194,7 +204,7 @@ void Worker::fail_exchanges(PooledConnection& connection, Outcome outcome) {
             continue;
         }
         note_slow(user.timing.service_time());
-        complete(user, outcome, {0, i == 0 ? connection.request.size() : 0});
+        complete(user, outcome, {0, user.request_size});
     }
     for (auto i = sent; i < users.size(); ++i) {
         users[i]->connection = nullptr;

@@ -80,6 +80,7 @@ TEST(DelayDistributions, AStallOfASecondGivesTheCalculatedPercentiles) {
         EXPECT_EQ(step.count(), seen.server.count()) << "the server answered what we counted";
 
         Attempt attempt{seen.machine};
+        attempt.alike = 1 - stall_s / length_s;
         compare(attempt, "service time", step.service_time, seen.server);
         for (const double q : shares) {
             const double slower = (1 - q) * rate * length_s + 0.5;

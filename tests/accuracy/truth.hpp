@@ -92,13 +92,17 @@ struct Attempt {
     Hiccups machine{};
     std::vector<std::string> wrong{};
     bool excused = true;
+    /// Of all exchanges, the quick ones that are alike: p75 of all is p94 of the 80 % that
+    /// were not held, and so deep the machine reaches sooner.
+    double alike = 1;
 
     /// Holds percentile q of `what` against what it must be.
     void expect(const std::string& what, double q, Duration got, Duration wanted,
                 Duration allowed) {
         const auto off = got > wanted ? got - wanted : wanted - got;
         if (off <= allowed) return;
-        excused = excused && machine.reach(q) && off <= allowed + 3 * machine.at(0.999);
+        excused = excused && machine.reach(q < alike ? q / alike : q) &&
+                  off <= allowed + 3 * machine.at(0.999);
         wrong.push_back(fmt::format("p{:g} of {} is {}, should be {} and may be off by {}", 100 * q,
                                     what, format_duration(got), format_duration(wanted),
                                     format_duration(allowed)));

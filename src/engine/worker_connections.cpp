@@ -11,6 +11,7 @@ using State = PooledConnection::State;
 
 namespace {
 constexpr Duration trusted_idle = std::chrono::milliseconds{1};
+constexpr std::size_t connects_at_once = 1024;  // per worker: more would overflow backlogs
 }  // namespace
 
 /// A connection that can take one more exchange: an idle one, else one with less in flight
@@ -46,15 +47,14 @@ PooledConnection* Worker::own_connection(User& user, std::uint32_t target) {
 
 /// Opens as many connections as users wait for, within the cap.
 void Worker::grow(ConnectionPool& pool) {
+    const auto may_open = [&] {
+        return pool.open < pool.cap && pool.connecting < connects_at_once;
+    };
     if (plan_->connections == ConnectionMode::per_session) {
-        while (!pool.waiting.empty() && pool.open < pool.cap) {
-            open_connection(pool, pool.waiting.pop());
-        }
+        while (!pool.waiting.empty() && may_open()) open_connection(pool, pool.waiting.pop());
         return;
     }
-    while (pool.connecting < pool.waiting.size() && pool.open < pool.cap) {
-        open_connection(pool, nullptr);
-    }
+    while (pool.connecting < pool.waiting.size() && may_open()) open_connection(pool, nullptr);
 }
 
 /// `for_user`: whose own it will be; null: for whoever waits longest.
@@ -140,9 +140,11 @@ void Worker::greeted(PooledConnection& connection, ReplyStatus status) {
 }
 
 void Worker::opened(PooledConnection& connection) {
-    --pools_[connection.pool].connecting;
+    auto& pool = pools_[connection.pool];
+    --pool.connecting;
     ++interval_of(now_).connects;
     connection_free(connection);
+    grow(pool);
 }
 
 /// Lends the connection, which has nothing in flight, to those who wait longest, or keeps it.
@@ -174,7 +176,10 @@ void Worker::lend(PooledConnection& connection) {
     while (!pool.waiting.empty() && connection.users.size() < pool.depth) {
         auto& user = *pool.waiting.pop();
         user.timing.ready = std::max(user.timing.ready, now_);
-        if (pool.open >= pool.cap) note_cap_wait(pool.cause, user.timing.pool_wait());
+        // A new connection was waited for because it takes time to connect, not for our cap.
+        if (pool.open >= pool.cap && connection.exchanges > 0) {
+            note_cap_wait(pool.cause, user.timing.pool_wait());
+        }
         send(user, connection);
         if (pool.depth == 1) return;  // it may have failed, or be somebody else's by now
     }

@@ -81,12 +81,16 @@ Result<ReportSession> ReportSession::open(const SharedFlags& flags, const TrialO
 
 Observer ReportSession::observer() {
     Observer observer;
-    if (!live_) return observer;
+    auto* folder = &folder_;
     auto* live = live_.get();
+    observer.second = [folder, live](const TimelinePoint& point) {
+        folder->record(point);
+        if (live) live->second(point);
+    };
+    if (!live) return observer;
     observer.trial = [live](const std::string& label, Duration planned) {
         live->trial_started(label, planned);
     };
-    observer.second = [live](const TimelinePoint& point) { live->second(point); };
     observer.probe = [live](const ProbeResult& probe) { live->probe_finished(probe); };
     observer.note = [live](const std::string& text) { live->note(text); };
     return observer;

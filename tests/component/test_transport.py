@@ -251,6 +251,40 @@ class Reuse(unittest.TestCase):
         self.assertGreater(step["outcomes"].get("closed_early", 0) + step["outcomes"].get("reset", 0), 40, err)
 
 
+class Timeouts(unittest.TestCase):
+    """A server that accepts and never says a word: each phase ends by its own limit."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.silent = socket.create_server(("127.0.0.1", 0), backlog=256)
+        cls.port = cls.silent.getsockname()[1]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.silent.close()
+
+    def outcomes(self, scheme, timeouts):
+        scenario = {"loadline": 1, "targets": {"web": f"{scheme}://127.0.0.1:{self.port}"}, "timeouts": timeouts,
+                    "load": {"rate": "20/s", "arrivals": "paced", "duration": "1s", "drain": "3s"},
+                    "journeys": {"look": {"steps": [{"name": "request", "http": "GET web/"}]}}}
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "silent.json"
+            file.write_text(json.dumps(scenario))
+            code, summary, err = run("run", file)
+        self.assertEqual(code, 3, err)  # it never answered
+        return summary["results"]["total"]["outcomes"], summary["results"]["examples"][0]["text"]
+
+    def test_a_handshake_that_takes_too_long_is_a_tls_error(self):
+        self.assertEqual(self.outcomes("https", {"tls": "200ms"}),
+                         ({"tls_error": 20}, "tls_error: the handshake took too long"))
+
+    def test_a_first_byte_that_takes_too_long_is_a_timeout(self):
+        self.assertEqual(self.outcomes("http", {"firstByte": "200ms"}), ({"timeout": 20}, "timeout"))
+
+    def test_an_answer_that_takes_too_long_is_a_timeout(self):
+        self.assertEqual(self.outcomes("http", {"whole": "300ms"}), ({"timeout": 20}, "timeout"))
+
+
 class Redis(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -7,6 +7,7 @@
 
 #include "base/units.hpp"
 #include "net/endpoint.hpp"
+#include "result/selftest.hpp"
 
 namespace loadline {
 namespace {
@@ -131,6 +132,17 @@ Result<std::vector<std::string>> preflight(const SharedFlags& flags, const Trial
     if (machine.cores > 0 && options.threads > machine.cores) {
         doubts.push_back(fmt::format("{} threads on {} cores: they will wait for each other",
                                      options.threads, machine.cores));
+    }
+    double exchanges = 0;
+    for (std::size_t i = 0; i < plan.targets.size(); ++i)
+        exchanges += exchanges_per_journey(plan, i);
+    const auto selftest = kept_selftest(machine);
+    if (selftest && selftest->ceiling_per_s > 0 &&
+        highest_rate * exchanges > selftest->ceiling_per_s) {
+        doubts.push_back(fmt::format(
+            "{}/s are {} requests/s, and the selftest found that this machine makes {}/s on time",
+            format_number(highest_rate), format_number(highest_rate * exchanges),
+            format_number(selftest->ceiling_per_s)));
     }
     if (plan.connections == ConnectionMode::per_request && machine.tcp_tw_reuse == 0) {
         doubts.emplace_back(

@@ -112,6 +112,7 @@ int ReportSession::finish(RunResult& result) {
     result.started_at = started_at_;
     result.elapsed = Clock::now() - started_;
     result.machine = read_machine();
+    result.selftest = kept_selftest(result.machine);
     result.target_shares_machine = all_local(*result.plan);
 
     if (live_) live_->finish();

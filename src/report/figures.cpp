@@ -90,6 +90,12 @@ std::string cpu_text(const GeneratorHealth& g) {
     return text;
 }
 
+std::string selftest_text(const Selftest& s) {
+    return fmt::format("{} requests/s from {} {}, percentiles within {} ({})",
+                       format_number(s.ceiling_per_s), s.threads,
+                       s.threads == 1 ? "thread" : "threads", format_share(s.worst_error()), s.at);
+}
+
 std::string sockets_text(const GeneratorHealth& g) {
     auto text = fmt::format("{} connections", count_text(g.connections_max));
     if (g.descriptors_max && g.descriptor_limit > 0) {

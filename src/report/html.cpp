@@ -346,6 +346,7 @@ private:
                                             format_duration(g.pool_wait_p99))});
         table.add({"CPU", cpu_text(g)});
         table.add({"At most", sockets_text(g)});
+        if (result_.selftest) table.add({"Selftest", selftest_text(*result_.selftest)});
         for (const auto& limit : g.limits) table.add({"Limit", limit.text}, {}, "invalid", 1);
         for (const auto& text : g.notes) table.add({"Note", text});
         return heading("Generator",

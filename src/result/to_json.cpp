@@ -112,6 +112,12 @@ Json metadata(const RunResult& r) {
     if (r.machine.port_high > 0)
         out["ip_local_port_range"] = {r.machine.port_low, r.machine.port_high};
     out["target_shares_machine"] = r.target_shares_machine;
+    if (r.selftest) {
+        out["selftest"] = {{"at", r.selftest->at},
+                           {"threads", r.selftest->threads},
+                           {"ceiling_per_s", r.selftest->ceiling_per_s},
+                           {"worst_error_share", r.selftest->worst_error()}};
+    }
     return out;
 }
 

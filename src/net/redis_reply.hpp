@@ -16,7 +16,7 @@ namespace loadline {
 /// once its buffers have grown.
 ///
 /// hiredis trusts lengths, so the limits are ours: 16 MiB and 10^6 values a reply, 64 KiB
-/// a status, error or length line, 7 levels of nesting (hiredis'), and the CR LF behind every
+/// a status, error or length line, arrays 8 deep (hiredis'), and the CR LF behind every
 /// bulk string is checked. A length beyond its limit is malformed as soon as it is read, not
 /// when the bytes have come.
 class RedisReplyParser {

@@ -29,7 +29,7 @@ constexpr int kept_traces = 8, trace_depth = 24;
 void* traces[kept_traces][trace_depth];
 int depths[kept_traces];
 
-void note_allocation() {
+[[maybe_unused]] void note_allocation() {
     if (not_a_worker || !counting.load(std::memory_order_relaxed)) return;
     const auto n = allocations.fetch_add(1);
     if (n >= kept_traces) return;

@@ -32,6 +32,7 @@ std::string hash_of(const std::string& text) {
 bool all_local(const Plan& plan) {
     for (const auto& target : plan.targets) {
         const auto& host = target.url.host;
+        if (target.url.is_unix()) continue;
         if (host != "localhost" && host != "::1" && host.rfind("127.", 0) != 0) return false;
     }
     return true;
@@ -39,11 +40,12 @@ bool all_local(const Plan& plan) {
 
 /// Whether every address of the host lies in a loopback or private range.
 bool resolves_locally(const Url& url) {
-    if (is_local_address(url.host)) return true;
-    const auto endpoints = resolve(url);
+    if (url.is_unix() || is_local_address(url.host)) return true;
+    const auto endpoints = resolve(url, std::chrono::seconds{5});
     if (!endpoints) return true;  // the engine says "cannot resolve" with the right exit code
     for (const auto& endpoint : *endpoints) {
-        if (!is_local_address(endpoint.address().to_string())) return false;
+        const auto address = address_of(endpoint);
+        if (address && !is_local_address(address->to_string())) return false;
     }
     return true;
 }

@@ -12,6 +12,7 @@
 #include "report/figures.hpp"
 #include "report/markup.hpp"
 #include "report/page_parts.hpp"
+#include "report/phases.hpp"
 
 namespace loadline {
 namespace {
@@ -246,7 +247,22 @@ private:
                  at(stats.service_time, 0.5), at(stats.service_time, 0.99)},
                 {}, stats.errors() ? "fail" : "", 4);
         }
-        return heading("Steps") + table.text();
+        return heading("Steps") + table.text() + phases();
+    }
+
+    std::string phases() const {
+        const auto phases = phase_table(result_);
+        if (phases.rows.empty()) return {};
+        auto titles = phases.titles;
+        titles[0] = "<Step";
+        HtmlTable table{"Where the time went", titles};
+        for (const auto& row : phases.rows) table.add(row);
+        auto out = heading("Where the time went",
+                           "Opening connections (counted under their first exchange), waiting for "
+                           "the first byte, reading to the last.") +
+                   table.text();
+        if (const auto text = resends_text(result_); !text.empty()) out += note(text);
+        return out;
     }
 
     std::string outcomes() const {
@@ -348,8 +364,9 @@ private:
         table.add({"Scenario",
                    fmt::format("{} (hash {})", result_.scenario_name, result_.scenario_hash)});
         for (const auto& target : plan.targets) {
-            table.add({"Target " + target.name, target.url.scheme + "://" + target.url.endpoint()});
+            table.add({"Target " + target.name, target.url.origin()});
         }
+        for (const auto& text : address_texts(result_)) table.add({"Address", text});
         table.add(
             {"Connections", plan.connections == ConnectionMode::pool ? "pool" : "per-request"});
         table.add({"Seed, threads", fmt::format("{}, {}", result_.seed, result_.threads)});

@@ -8,6 +8,7 @@
 
 #include "base/units.hpp"
 #include "report/figures.hpp"
+#include "report/phases.hpp"
 #include "report/text.hpp"
 
 namespace loadline {
@@ -57,6 +58,7 @@ public:
         probes();
         ladder_of_transactions();
         steps();
+        phases();
         throughput();
         outcomes();
         generator();
@@ -242,6 +244,23 @@ private:
                      "Not transactions, so neither in TPS nor in an SLO without a name: " + others,
                      Style::dim);
         }
+    }
+
+    void phases() {
+        const auto phases = phase_table(result_);
+        if (phases.rows.empty()) return;
+        title("Where the time went", "wait: to the first byte; read: to the last");
+        std::vector<Table::Column> columns;
+        for (const auto& name : phases.titles)
+            columns.push_back({name, columns.empty(), columns.empty()});
+        Table table{columns};
+        for (const auto& row : phases.rows) {
+            std::vector<Cell> cells;
+            for (const auto& text : row) cells.push_back({printable(text)});
+            table.add(std::move(cells));
+        }
+        write(table);
+        if (const auto text = resends_text(result_); !text.empty()) sentence("  ", text);
     }
 
     void throughput() {

@@ -77,7 +77,19 @@ Json step_json(const StepStats& stats, Duration timeout, Duration measured) {
     return out;
 }
 
-Json with_histograms(Json out, const StepStats& stats) {
+/// What only exchanges have, and journeys have not.
+Json exchange_json(const StepStats& stats, Duration timeout, Duration measured) {
+    auto out = step_json(stats, timeout, measured);
+    const std::pair<const char*, const Histogram&> phases[] = {{"connect_ms", stats.connect},
+                                                               {"tls_ms", stats.tls},
+                                                               {"wait_ms", stats.wait},
+                                                               {"read_ms", stats.read}};
+    for (const auto& [key, histogram] : phases) {
+        if (histogram.count() == 0) continue;
+        out[key] = latencies(histogram, timeout);
+        out[key]["count"] = histogram.count();
+    }
+    out["resends"] = stats.resends;
     out["response_time_hdr"] = encode_histogram(stats.response_time);
     out["service_time_hdr"] = encode_histogram(stats.service_time);
     return out;
@@ -123,8 +135,7 @@ Json config(const RunResult& r) {
     out["warmup_s"] = to_seconds(plan.load.warmup);
     out["drain_s"] = to_seconds(plan.load.drain);
     for (const auto& target : plan.targets) {
-        out["targets"][target.name] =
-            target.url.scheme + "://" + target.url.endpoint();  // no credentials
+        out["targets"][target.name] = target.url.origin();  // no credentials
     }
     return out;
 }
@@ -244,15 +255,19 @@ Json results(const RunResult& r) {
     const auto& m = r.measurement;
     Json out;
     const auto pooled = pooled_transactions(plan, m.total);
-    out["total"] = with_histograms(step_json(pooled, largest_timeout(plan), m.measured), pooled);
+    out["total"] = exchange_json(pooled, largest_timeout(plan), m.measured);
     out["total"]["tps"] =
         per_second(pooled.outcomes[static_cast<std::size_t>(Outcome::ok)], m.measured);
     out["measured_s"] = to_seconds(m.measured);
+    for (std::size_t i = 0; i < r.addresses.size(); ++i) {
+        const auto& [addresses, took] = r.addresses[i];
+        out["targets"][plan.targets[i].name] = {{"addresses", addresses}, {"resolve_ms", ms(took)}};
+    }
     out["steps"] = Json::object();
     for (std::size_t i = 0; i < m.total.steps.size(); ++i) {
         const auto& stats = m.total.steps[i];
         if (stats.count() == 0) continue;
-        auto step = with_histograms(step_json(stats, plan.steps[i].timeout, m.measured), stats);
+        auto step = exchange_json(stats, plan.steps[i].timeout, m.measured);
         step["transaction"] = plan.steps[i].transaction;
         out["steps"][plan.steps[i].name] = std::move(step);
     }

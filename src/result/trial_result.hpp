@@ -148,6 +148,7 @@ struct RunResult {
     Machine machine;
     bool target_shares_machine = false;  ///< every target is loopback
     std::shared_ptr<const Plan> plan;
+    std::vector<TargetAddresses> addresses;  ///< per target of the plan
 
     TrialMeasurement measurement;  ///< the run; for a search its hold (or last passing probe)
     std::vector<ClauseResult> clauses;

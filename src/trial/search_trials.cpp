@@ -109,6 +109,7 @@ Result<RunResult> run_search(std::shared_ptr<const Plan> plan, const TrialOption
     RunResult result;
     result.command = "search";
     result.plan = plan;
+    result.addresses = stage.addresses();
     std::vector<ProbeResult> history;
     std::vector<TimelinePoint> timeline;
     bool interrupted = false;

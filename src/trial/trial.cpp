@@ -88,6 +88,8 @@ Result<std::unique_ptr<TrialStage>> TrialStage::open(std::shared_ptr<const Plan>
     engine.threads = options.threads;
     engine.max_users = options.max_users;
     engine.connections = options.connections;
+    engine.pipeline = options.pipeline;
+    engine.sources = options.sources;
     engine.seed = options.seed;
     engine.latency_limit = smallest_latency_limit(*plan);
     auto started = Engine::start(plan, engine);
@@ -105,7 +107,7 @@ void TrialStage::start_watcher() {
     watched_port_ = options_.watch_port ? options_.watch_port : plan_->watch_port;
     if (!watched_port_) {
         for (const auto& target : plan_->targets) {
-            if (!target.url.is_redis() && loopback(target.url)) {
+            if (!target.url.is_redis() && !target.url.is_unix() && loopback(target.url)) {
                 watched_port_ = target.url.port;
                 break;
             }
@@ -252,6 +254,7 @@ Result<RunResult> run_trial(std::shared_ptr<const Plan> plan, const TrialOptions
     RunResult result;
     result.command = "run";
     result.plan = plan;
+    result.addresses = (*stage)->addresses();
     result.measurement = (*stage)->measure({}, window);
     result.clauses = judge_clauses(*plan, result.measurement);
     (*stage)->judge_sockets(result);

@@ -38,7 +38,10 @@ void record(StepStats& stats, Duration response, Duration service, std::uint64_t
     stats.outcomes[static_cast<std::size_t>(outcome)] += count;
     stats.response_time.record(answered(outcome) ? response : Histogram::unanswered, count);
     if (outcome == Outcome::ok) stats.response_time_ok.record(response, count);
-    if (answered(outcome)) stats.service_time.record(service, count);
+    if (!answered(outcome)) return;
+    stats.service_time.record(service, count);
+    stats.wait.record(service * 9 / 10, count);
+    stats.read.record(service / 10, count);
 }
 
 /// `count` values from 1 ms up, whose quantile q is `low` / (1 - q)^`tail`.
@@ -196,6 +199,9 @@ RunResult passing_run() {
     record_curve(m.total.steps[1], 4ms, 0.4, 1000);
     record_curve(m.total.steps[2], 6ms, 0.3, 1000);
     record(m.total.journeys[0], 11ms, 11ms, 1000);
+    m.total.steps[1].connect.record(150us, 100);
+    m.total.steps[1].tls.record(900us, 100);
+    m.total.steps[2].resends = 3;
     count_arrivals(r, 1000);
     r.target_shares_machine = true;
     r.clauses = {judged(percentile("p99 < 100ms", 0.99, 100ms), VerdictWord::pass, 2000, 24300us),

@@ -74,6 +74,16 @@ void expect_every_other(const Row& row) {
     EXPECT_EQ(outcomes(total), fmt::format("ok 10, {} 10", to_string(row.outcome)));
 }
 
+/// The same, and what it costs at its peak: at most so much of the 100 MiB and more that are
+/// sent or promised. Some 25 MiB are the engine's, the threads' and the allocator's own.
+void expect_every_other_within(const Row& row, std::uint64_t most) {
+    const MemoryPeak memory;
+    expect_every_other(row);
+    if (const auto growth = memory.growth(); growth && !sanitized) {
+        EXPECT_LT(*growth, most) << row.name;
+    }
+}
+
 TEST(HostileHttp, EachBreakHasItsOutcomeAndTheNextExchangeWorks) {
     const Row rows[] = {
         {"an immediate close", [](Peer& peer) { peer.close(); }, Outcome::closed_early},
@@ -136,12 +146,8 @@ TEST(HostileHttp, EndlessRepliesCostBoundedMemory) {
          Outcome::protocol_error, true},
     };
     for (const auto& row : rows) {
-        const MemoryPeak memory;
-        expect_every_other(row);
         // A kept body may have 16 MiB, in a buffer that doubles: 48 MiB while it is copied.
-        if (const auto growth = memory.growth(); growth && !sanitized) {
-            EXPECT_LT(*growth, (row.keeps_body ? 64 : 16) * mib) << row.name;
-        }
+        expect_every_other_within(row, (row.keeps_body ? 90 : 48) * mib);
     }
 }
 
@@ -171,7 +177,7 @@ TEST(HostileHttp, ABodyThatNobodyReadsStreamsThrough) {
     EXPECT_EQ(server.used_connections(), 1);
     EXPECT_GE(total.steps[0].bytes_in, 5 * size);
     if (const auto growth = memory.growth(); growth && !sanitized) {
-        EXPECT_LT(*growth, 16 * mib);
+        EXPECT_LT(*growth, 32 * mib);
     }
 }
 
@@ -237,6 +243,41 @@ TEST(HostileHttp, ABodyUntilTheCloseIsWholeAndTheNextExchangeConnectsAnew) {
     }
 }
 
+TEST(HostileHttp, AnIdleConnectionThatWasClosedOrWrittenToIsNotUsedAgain) {
+    const Row rows[] = {
+        {"closed", [](Peer& peer) { peer.close(); }, Outcome::ok},
+        {"half closed",
+         [](Peer& peer) {
+             peer.half_close();
+             peer.wait_until_gone();
+         },
+         Outcome::ok},
+        {"reset", [](Peer& peer) { peer.reset(); }, Outcome::ok},
+        {"bytes that nobody asked for",
+         [](Peer& peer) {
+             peer.send(http_reply("not yours"));
+             peer.wait_until_gone();
+         },
+         Outcome::ok},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.name);
+        // A stall of the machine may hold the server back until the next request is out.
+        with_patience([&]() -> std::string {
+            ScriptedServer server{[&](Peer& peer) {
+                if (!peer.read_request()) return;
+                peer.send(http_reply("ok"));
+                std::this_thread::sleep_for(milliseconds{2});
+                row.misbehave(peer);
+            }};
+            const auto engine = started(plan_of_text(scenario(server, false)), one_connection());
+            const auto total = run_window(*engine, open_load(20, milliseconds{500})).total;
+            EXPECT_EQ(exchanges(total), 10u);
+            return outcomes(total) == "ok 10" ? "" : outcomes(total);
+        });
+    }
+}
+
 /// At 4/s with a time-out of 100 ms; every other reply must not come within it.
 TEST(HostileHttp, WhoeverIsTooSlowTimesOutWhateverItSendsMeanwhile) {
     const Row rows[] = {
@@ -278,6 +319,26 @@ TEST(HostileHttp, WhoeverIsTooSlowTimesOutWhateverItSendsMeanwhile) {
                       6 - count(total, Outcome::ok));
             return outcomes(total) == "ok 3, timeout 3" ? "" : outcomes(total);
         });
+    }
+}
+
+/// The server refuses a request of 8 MiB when it has seen its head.
+TEST(HostileHttp, AnAnswerBeforeTheBodyWasSentIsTaken) {
+    const auto body = R"(, "timeout": "4s", "body": ")" + std::string(8 * mib, 'b') + "\"";
+    for (const bool reads_on : {true, false}) {
+        SCOPED_TRACE(reads_on ? "and reads on" : "and reads no more");
+        std::atomic<bool> done = false;
+        ScriptedServer server{[&](Peer& peer) {
+            if (peer.read_some(1000).empty()) return;
+            peer.send(http_reply("too large", "Connection: close\r\n", 413));
+            if (reads_on) return peer.wait_until_gone();
+            while (!done) std::this_thread::sleep_for(milliseconds{5});
+        }};
+        const auto engine = started(plan_of_text(scenario(server, false, body)), one_connection());
+        ASSERT_TRUE(engine);
+        const auto total = run_window(*engine, open_load(10, milliseconds{300})).total;
+        done = true;
+        EXPECT_EQ(outcomes(total), "http_4xx 3");
     }
 }
 

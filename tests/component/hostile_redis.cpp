@@ -64,6 +64,16 @@ void expect_every_other(const Row& row) {
     EXPECT_EQ(outcomes(total), fmt::format("ok 10, {} 10", to_string(row.outcome)));
 }
 
+/// The same, and what it costs at its peak: at most so much of the 100 MiB and more that are
+/// sent or promised. Some 25 MiB are the engine's, the threads' and the allocator's own.
+void expect_every_other_within(const Row& row, std::uint64_t most) {
+    const MemoryPeak memory;
+    expect_every_other(row);
+    if (const auto growth = memory.growth(); growth && !sanitized) {
+        EXPECT_LT(*growth, most) << row.name;
+    }
+}
+
 TEST(HostileRedis, EachBreakHasItsOutcomeAndTheNextExchangeWorks) {
     const Row rows[] = {
         {"an immediate close", [](Peer& peer) { peer.close(); }, Outcome::closed_early},
@@ -103,11 +113,7 @@ TEST(HostileRedis, ALengthBeyondTheLimitsIsRefusedWhenItIsRead) {
         {"a bomb in an array", says("*3\r\n:1\r\n$2\r\nok\r\n$99999999999\r\n"),
          Outcome::protocol_error},
     };
-    const MemoryPeak memory;
-    for (const auto& row : rows) expect_every_other(row);
-    if (const auto growth = memory.growth(); growth && !sanitized) {
-        EXPECT_LT(*growth, 16 * mib);
-    }
+    for (const auto& row : rows) expect_every_other_within(row, 48 * mib);
 }
 
 TEST(HostileRedis, EndlessRepliesCostBoundedMemory) {
@@ -116,25 +122,19 @@ TEST(HostileRedis, EndlessRepliesCostBoundedMemory) {
         std::size_t most_mib;
     } rows[] = {
         {{"an error line without end", floods("-ERR ", "x", 100 * mib), Outcome::protocol_error},
-         16},
-        {{"a length without end", floods("$", "1", 100 * mib), Outcome::protocol_error}, 16},
+         48},
+        {{"a length without end", floods("$", "1", 100 * mib), Outcome::protocol_error}, 48},
         // 16 MiB of text, held by the reader and by us, in buffers that double.
         {{"an array of texts beyond 16 MiB",
           floods("*100000\r\n", "$1000\r\n" + std::string(1000, 'x') + "\r\n", 100 * mib),
           Outcome::protocol_error},
-         96},
+         128},
         // 10^6 values of 40 bytes, in a vector that doubles.
         {{"arrays in arrays beyond 10^6 values", floods("*1000000\r\n", "*1\r\n:1\r\n", 100 * mib),
           Outcome::protocol_error},
          160},
     };
-    for (const auto& [row, most_mib] : rows) {
-        const MemoryPeak memory;
-        expect_every_other(row);
-        if (const auto growth = memory.growth(); growth && !sanitized) {
-            EXPECT_LT(*growth, most_mib * mib) << row.name;
-        }
-    }
+    for (const auto& [row, most_mib] : rows) expect_every_other_within(row, most_mib * mib);
 }
 
 /// Errors of the server are answers: they keep the connection, also in the midst of an array.

@@ -81,6 +81,7 @@ struct Engine::Collector {
     TimePoint start{};
     std::function<bool(const SecondOfLoad&)> on_second;
     std::map<std::uint64_t, std::vector<WorkerReport>> seconds;
+    std::vector<Duration> worker_cpu;
     std::size_t finished = 0;
     bool stop_wanted = false;
 
@@ -111,6 +112,10 @@ struct Engine::Collector {
     }
 
     void merge(std::vector<WorkerReport>& reports, bool last) {
+        worker_cpu.assign(workers.size(), Duration{});
+        for (const auto& report : reports) {
+            worker_cpu[report.worker] = report.measured->worker_cpu;
+        }
         auto& measured = *reports[0].measured;
         for (std::size_t i = 1; i < reports.size(); ++i) measured.merge(*reports[i].measured);
         if (const auto n = static_cast<double>(measured.send_lag.count()); n >= 2) {
@@ -126,8 +131,12 @@ struct Engine::Collector {
         everything.in_flight = measured.in_flight;
         everything.users = measured.users;
         everything.connections = measured.connections;
-        const SecondOfLoad second{reports[0].end - start, reports[0].end - reports[0].start,
-                                  measured, everything, last};
+        const SecondOfLoad second{reports[0].end - start,
+                                  reports[0].end - reports[0].start,
+                                  measured,
+                                  everything,
+                                  worker_cpu,
+                                  last};
         if (on_second && !on_second(second)) stop_wanted = true;
 
         for (auto& report : reports) {
@@ -144,7 +153,7 @@ struct Engine::Collector {
 Engine::Engine(std::shared_ptr<const Plan> plan, const EngineOptions& options)
     : plan_{std::move(plan)}, options_{options} {
     collector_ =
-        std::make_unique<Collector>(Collector{workers_, {}, {}, {}, {}, 0, false, 0, {}, {}});
+        std::make_unique<Collector>(Collector{workers_, {}, {}, {}, {}, {}, 0, false, 0, {}, {}});
     closes_.resize(plan_->targets.size());
 }
 

@@ -25,8 +25,9 @@ struct EngineOptions {
 struct SecondOfLoad {
     Duration since_start{};  ///< its end, from the start of the window
     Duration length{};
-    const Interval& measured;    ///< what was due in the measured part
-    const Interval& everything;  ///< also warm-up and drain: what a live display shows
+    const Interval& measured;                 ///< what was due in the measured part
+    const Interval& everything;               ///< also warm-up and drain: what a live display shows
+    const std::vector<Duration>& worker_cpu;  ///< useful CPU of each worker
     bool last = false;
 };
 

@@ -93,7 +93,7 @@ private:
 
     std::string key_figures() const {
         const auto length = to_seconds(result_.measurement.measured);
-        const auto ok = pooled_.outcomes[static_cast<std::size_t>(Outcome::ok)];
+        const auto ok = result_.measurement.throughput.ok;
         const auto n = static_cast<double>(pooled_.count());
         std::string out = "<dl class=\"figures\">\n";
         const auto add = [&](const char* name, const std::string& value, const std::string& unit) {
@@ -344,8 +344,8 @@ private:
                                round_duration(g.lag_bound), g.lag_windows_over, g.lag_windows)});
         table.add({"Pool wait", fmt::format("p50 {}, p99 {}", format_duration(g.pool_wait_p50),
                                             format_duration(g.pool_wait_p99))});
-        table.add({"CPU of the busiest worker", format_share(g.cpu_share_max) + " of a core"});
-        if (g.steal_share) table.add({"Stolen by the hypervisor", format_share(*g.steal_share)});
+        table.add({"CPU", cpu_text(g)});
+        table.add({"At most", sockets_text(g)});
         for (const auto& limit : g.limits) table.add({"Limit", limit.text}, {}, "invalid", 1);
         for (const auto& text : g.notes) table.add({"Note", text});
         return heading("Generator",
@@ -367,8 +367,7 @@ private:
             table.add({"Target " + target.name, target.url.origin()});
         }
         for (const auto& text : address_texts(result_)) table.add({"Address", text});
-        table.add(
-            {"Connections", plan.connections == ConnectionMode::pool ? "pool" : "per-request"});
+        table.add({"Connections", to_string(plan.connections)});
         table.add({"Seed, threads", fmt::format("{}, {}", result_.seed, result_.threads)});
         table.add({"Caps", fmt::format("{} users, {} connections",
                                        result_.user_cap ? count_text(result_.user_cap) : "any",

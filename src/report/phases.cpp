@@ -15,9 +15,9 @@ struct StepPhase {
     Histogram StepStats::*histogram;
 };
 constexpr StepPhase phases[] = {{"connect", &StepStats::connect},
-                            {"TLS", &StepStats::tls},
-                            {"wait", &StepStats::wait},
-                            {"read", &StepStats::read}};
+                                {"TLS", &StepStats::tls},
+                                {"wait", &StepStats::wait},
+                                {"read", &StepStats::read}};
 
 }  // namespace
 
@@ -58,9 +58,10 @@ std::string resends_text(const RunResult& result) {
     std::uint64_t n = 0;
     for (const auto& step : result.measurement.total.steps) n += step.resends;
     if (n == 0) return {};
-    return fmt::format("{} {} sent once more: the server had closed the idle connection as the "
-                       "request left.",
-                       count_text(n), n == 1 ? "request was" : "requests were");
+    return fmt::format(
+        "{} {} sent once more: the server had closed the idle connection as the "
+        "request left.",
+        count_text(n), n == 1 ? "request was" : "requests were");
 }
 
 std::vector<std::string> address_texts(const RunResult& result) {

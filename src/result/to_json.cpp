@@ -122,7 +122,7 @@ Json config(const RunResult& r) {
     out["threads"] = r.threads;
     out["max_users"] = r.user_cap;
     if (r.connection_cap > 0) out["connections"] = r.connection_cap;
-    out["connection_mode"] = plan.connections == ConnectionMode::pool ? "pool" : "per-request";
+    out["connection_mode"] = to_string(plan.connections);
     if (plan.load.users) {
         out["load_model"] = "closed";
         out["users"] = *plan.load.users;
@@ -161,7 +161,13 @@ Json generator_json(const GeneratorHealth& g) {
     out["lag_windows"] = g.lag_windows;
     out["lag_windows_over"] = g.lag_windows_over;
     out["cpu_share_max"] = g.cpu_share_max;
+    out["worker_cpu_shares"] = g.worker_cpu;
     if (g.steal_share) out["steal_share"] = *g.steal_share;
+    if (g.throttled) out["throttled_ms"] = ms(*g.throttled);
+    if (g.descriptors_max) out["descriptors_max"] = *g.descriptors_max;
+    if (g.descriptor_limit > 0) out["descriptor_limit"] = g.descriptor_limit;
+    out["connections_max"] = g.connections_max;
+    if (g.time_wait_max) out["time_wait_max"] = *g.time_wait_max;
     out["limits"] = reasons_json(g.limits);
     out["notes"] = g.notes;
     return out;
@@ -256,8 +262,7 @@ Json results(const RunResult& r) {
     Json out;
     const auto pooled = pooled_transactions(plan, m.total);
     out["total"] = exchange_json(pooled, largest_timeout(plan), m.measured);
-    out["total"]["tps"] =
-        per_second(pooled.outcomes[static_cast<std::size_t>(Outcome::ok)], m.measured);
+    out["total"]["tps"] = per_second(m.throughput.ok, m.measured);
     out["measured_s"] = to_seconds(m.measured);
     for (std::size_t i = 0; i < r.addresses.size(); ++i) {
         const auto& [addresses, took] = r.addresses[i];
@@ -334,12 +339,19 @@ Json timeline_json(const TimelinePoint& p) {
     add("max_ms", p.max);
     add("service_p50_ms", p.service_p50);
     add("service_p99_ms", p.service_p99);
+    add("send_lag_p50_ms", p.send_lag_p50);
     add("send_lag_p99_ms", p.send_lag_p99);
     add("pool_wait_p99_ms", p.pool_wait_p99);
     out["in_flight"] = p.in_flight;
     out["users"] = p.users;
     out["connections"] = p.connections;
     out["cpu_share_max"] = p.cpu_share_max;
+    const auto& g = p.generator;
+    out["worker_cpu_shares"] = g.worker_cpu;
+    if (g.steal_share) out["steal_share"] = *g.steal_share;
+    if (g.throttled) out["throttled_ms"] = ms(*g.throttled);
+    if (g.descriptors) out["descriptors"] = *g.descriptors;
+    if (g.time_wait) out["time_wait"] = *g.time_wait;
     if (p.sockets) {
         const auto& s = *p.sockets;
         auto& sockets = out["sockets"];

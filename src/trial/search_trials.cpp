@@ -67,7 +67,7 @@ ProbeResult probe_of(const TrialSpec& spec, const Plan& plan, const TrialMeasure
     probe.planned = spec.length;
     probe.requests = all.count();
     if (m.measured > Duration{}) {
-        probe.transactions_per_s = static_cast<double>(all.outcomes[0]) / to_seconds(m.measured);
+        probe.transactions_per_s = static_cast<double>(m.throughput.ok) / to_seconds(m.measured);
     }
     probe.p50 = all.response_time.quantile(0.5);
     probe.p90 = all.response_time.quantile(0.9);

@@ -8,6 +8,7 @@
 #include "result/generator.hpp"
 #include "result/verdict.hpp"
 #include "stats/hlog.hpp"
+#include "trial/generator_meter.hpp"
 
 namespace loadline {
 namespace {
@@ -47,6 +48,7 @@ TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadW
     point.max = response.max();
     point.service_p50 = service.quantile(0.5);
     point.service_p99 = service.quantile(0.99);
+    point.send_lag_p50 = all.send_lag.quantile(0.5);
     point.send_lag_p99 = all.send_lag.quantile(0.99);
     point.pool_wait_p99 = all.pool_wait.quantile(0.99);
     point.in_flight = all.in_flight;
@@ -55,6 +57,14 @@ TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadW
     const auto length = to_seconds(second.length);
     if (length > 0) point.cpu_share_max = to_seconds(second.measured.worker_cpu_busiest) / length;
     return point;
+}
+
+/// Adds what came to its end in one second.
+void add_ended(const Interval& second, const Plan& plan, Ended& sum) {
+    for (const auto& journey : second.journeys) sum.journeys += journey.count();
+    const auto pooled = pooled_transactions(plan, second);
+    sum.answered += pooled.service_time.count();
+    sum.ok += pooled.outcomes[static_cast<std::size_t>(Outcome::ok)];
 }
 
 /// Replaces every secret of the plan in a text that is going to be shown.
@@ -86,8 +96,11 @@ Result<std::unique_ptr<TrialStage>> TrialStage::open(std::shared_ptr<const Plan>
     stage->start_watcher();
     EngineOptions engine;
     engine.threads = options.threads;
-    engine.max_users = options.max_users;
-    engine.connections = options.connections;
+    // A closed model says itself how many users there are, and what they may open.
+    const auto users = static_cast<std::size_t>(plan->load.users.value_or(0));
+    engine.max_users = std::max(options.max_users, users);
+    engine.connections =
+        options.connections_capped ? options.connections : std::max(options.connections, users);
     engine.pipeline = options.pipeline;
     engine.sources = options.sources;
     engine.seed = options.seed;
@@ -130,13 +143,15 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     if (observer_.trial) observer_.trial(label, window.settle + window.length);
     TrialMeasurement m;
     m.intended_rate = window.rate ? window.rate->per_second() : 0;
-    const auto steal_before = steal_ticks();
+    GeneratorMeter meter;
     const auto began = Clock::now();
     Duration length_measured{}, cpu_busiest{};
     Interval so_far{plan_->steps.size(), plan_->journeys.size()};
+    GeneratorFacts facts{m.total};
 
     auto result = engine_->run(window, [&](const SecondOfLoad& second) {
         auto point = point_of(second, *plan_, window);
+        point.generator = meter.second(second.worker_cpu, second.length);
         point.since_start = began - opened_ + second.since_start;
         if (watcher_) point.sockets = watcher_->latest();
         for (std::size_t i = 0; i < second.measured.steps.size(); ++i) {
@@ -152,6 +167,9 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
         if (point.phase == Phase::measure) {
             length_measured += second.length;
             cpu_busiest += second.measured.worker_cpu_busiest;
+            facts.seconds.push_back(point.generator);
+            facts.connections_max = std::max(facts.connections_max, point.connections);
+            add_ended(second.everything, *plan_, m.throughput);
         }
         slowest_ = std::max(slowest_, point.max);
         if (observer_.second) observer_.second(point);
@@ -187,7 +205,6 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
         }
     }
 
-    GeneratorFacts facts{m.total};
     facts.lag_p99_ms = std::move(result.lag_p99_ms);
     facts.latency_limit = smallest_latency_limit(*plan_);
     facts.open_model = window.rate.has_value();
@@ -197,12 +214,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     if (length_measured > Duration{}) {
         facts.cpu_share_max = to_seconds(cpu_busiest) / to_seconds(length_measured);
     }
-    const auto steal_after = steal_ticks();
-    const auto cores = std::max(1U, read_machine().cores);
-    if (steal_before && steal_after) {
-        facts.steal_share = static_cast<double>(*steal_after - *steal_before) / 100.0 /
-                            (to_seconds(Clock::now() - began) * cores);
-    }
+    facts.descriptor_limit = raise_fd_limit();
     m.generator = judge_generator(facts);
     return m;
 }

@@ -13,7 +13,8 @@ TEST(ParseUrl, AcceptsEveryKindOfTarget) {
         bool redis, tls;
     } rows[] = {
         {"http://h", "http", "h", 80, "", "h", "http://h:80", false, false},
-        {"HTTPS://h:8443/a?b#c", "https", "h", 8443, "/a?b", "h:8443", "https://h:8443", false, true},
+        {"HTTPS://h:8443/a?b#c", "https", "h", 8443, "/a?b", "h:8443", "https://h:8443", false,
+         true},
         {"http://[::1]:81/x", "http", "::1", 81, "/x", "[::1]:81", "http://[::1]:81", false, false},
         {"redis://h/2", "redis", "h", 6379, "/2", "h", "redis://h:6379", true, false},
         {"rediss://u:p%40@h", "rediss", "h", 6379, "", "h", "rediss://h:6379", true, true},
@@ -45,13 +46,15 @@ TEST(ParseUrl, SaysWhatIsWrong) {
     const struct {
         std::string text, want;
     } rows[] = {
-        {"unix:run/a", "\"unix:run/a\" is not a target URL: behind unix: stands the absolute path of "
-                       "a socket"},
+        {"unix:run/a",
+         "\"unix:run/a\" is not a target URL: behind unix: stands the absolute path of "
+         "a socket"},
         {"unix:/" + long_path, "\"unix:/" + long_path +
                                    "\" is not a target URL: the path of a socket has at most 107 "
                                    "characters"},
-        {"http://a b", "\"http://a b\" is not a target URL: it contains a blank or a control "
-                       "character"},
+        {"http://a b",
+         "\"http://a b\" is not a target URL: it contains a blank or a control "
+         "character"},
         {"ftp://h", "\"ftp://h\" is not a target URL: \"ftp\" is not http, https, redis or rediss"},
     };
     for (const auto& [text, want] : rows) {

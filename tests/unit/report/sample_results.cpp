@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/rng.hpp"
+#include "result/verdict.hpp"
 #include "stats/hlog.hpp"
 
 namespace loadline::samples {
@@ -106,6 +107,11 @@ RunResult base_run(std::shared_ptr<const Plan> plan) {
     m.generator.send_lag_p99 = 41us;
     m.generator.pool_wait_p99 = 210us;
     m.generator.cpu_share_max = 0.083;
+    m.generator.worker_cpu = {0.083, 0.079};
+    m.generator.connections_max = 12;
+    m.generator.descriptors_max = 31;
+    m.generator.descriptor_limit = 1'048'576;
+    m.generator.time_wait_max = 4;
     m.generator.steal_share = 0.001;
     return r;
 }
@@ -116,6 +122,11 @@ void count_arrivals(RunResult& r, std::uint64_t arrivals) {
     r.measurement.generator.scheduled = arrivals;
     for (const auto& stats : total.steps) r.measurement.generator.sent += stats.count();
     total.sent = r.measurement.generator.sent;
+    auto& ended = r.measurement.throughput;
+    ended.journeys = total.journeys[0].count();
+    const auto pooled = pooled_transactions(*r.plan, total);
+    ended.answered = pooled.service_time.count();
+    ended.ok = pooled.outcomes[0];
 }
 
 /// One second under load: latencies spread around `p50`, 1.6 transactions a journey.

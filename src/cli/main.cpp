@@ -61,6 +61,7 @@ int parse_and(CLI::App& app, int argc, char** argv, Run run) {
 int one_liner(int argc, char** argv) {
     CLI::App app{"loadline URL: one request, wrk's letters"};
     OneLinerFlags flags;
+    flags.shared.arguments.assign(argv + 1, argv + argc);
     add_shared_flags(app, flags.shared);
     app.add_option("url", flags.url,
                    "http[s]://host[:port]/path or unix:/socket[:/path]; ${counter}, ${uuid} and "
@@ -90,6 +91,7 @@ int subcommands(int argc, char** argv) {
     int exit = 70;
 
     RunFlags run;
+    run.shared.arguments.assign(argv + 1, argv + argc);
     auto* run_app = app.add_subcommand("run", "run a scenario at its rate and judge it");
     run_app->add_option("scenario", run.scenario, "the scenario file")->required();
     add_shared_flags(*run_app, run.shared);
@@ -102,6 +104,7 @@ int subcommands(int argc, char** argv) {
     run_app->callback([&] { exit = run_command(run); });
 
     SearchFlags search;
+    search.shared.arguments.assign(argv + 1, argv + argc);
     auto* search_app =
         app.add_subcommand("search", "find the largest rate that keeps the SLO, and hold it");
     search_app->add_option("scenario", search.scenario, "the scenario file")->required();

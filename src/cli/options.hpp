@@ -25,6 +25,7 @@ struct SharedFlags {
     std::string watch_pid, socket_tau;
     int watch_port = 0;
     bool no_watch = false, quiet = false, json = false;
+    std::vector<std::string> arguments;  ///< the command line as typed, without the program
 };
 
 void add_shared_flags(CLI::App& app, SharedFlags& flags);

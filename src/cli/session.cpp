@@ -105,6 +105,7 @@ int ReportSession::finish(RunResult& result) {
     result.scenario_name = source_.name;
     result.scenario_hash = hash_of(source_.text);
     result.version = version;
+    result.arguments = flags_.arguments;
     result.seed = options_.seed;
     result.threads = options_.threads;
     result.user_cap = options_.max_users;

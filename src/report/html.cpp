@@ -361,7 +361,9 @@ private:
         const auto& m = result_.machine;
         const auto& plan = *result_.plan;
         HtmlTable table{"Environment", {"", ""}};
-        table.add({"Arguments", shown_arguments(result_.arguments, plan.secrets)});
+        if (!result_.arguments.empty()) {
+            table.add({"Arguments", shown_arguments(result_.arguments, plan.secrets)});
+        }
         table.add({"Scenario",
                    fmt::format("{} (hash {})", result_.scenario_name, result_.scenario_hash)});
         for (const auto& target : plan.targets) {

@@ -183,6 +183,15 @@ class Refusals(AgainstNginx):
             self.assertEqual(service.metric("missiond_connections_accepted_total"), accepted + 1, "only this look")
 
 
+class Arguments(AgainstNginx):
+    def test_the_page_shows_the_command_line_without_its_secrets(self):
+        self.loadline(f"{self.nginx.url}/", "-c2", "-d1s", "-R200", "-H", "Authorization: Bearer hush", *PATIENT_SLOS,
+                      "--out", self.out)
+        page = (self.out / "report.html").read_text()
+        self.assertIn("-d1s -R200", page)
+        self.assertNotIn("hush", page)
+
+
 class FullDisk(AgainstNginx):
     def test_a_disk_that_fills_later_is_an_error_and_the_summary_still_appears(self):
         def small_files():

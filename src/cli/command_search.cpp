@@ -25,8 +25,9 @@ Result<SearchOptions> to_search_options(const SearchFlags& flags, const Plan& pl
         if (*hold <= Duration{}) return usage_error("--hold: must be above zero, or none");
         options.hold = *hold;
     }
+    const auto profile = plan.load.profile();  // of stages the highest rate counts
     options.start_rate =
-        Rate::per_second(plan.load.rate ? std::max(1.0, plan.load.rate->per_second() / 10) : 50);
+        Rate::per_second(profile ? std::max(1.0, profile->highest().per_second() / 10) : 50);
     if (!flags.start_rate.empty()) {
         const auto rate = parse_rate(flags.start_rate);
         if (!rate) return usage_error("--start-rate: " + rate.error().message);

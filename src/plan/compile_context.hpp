@@ -65,6 +65,11 @@ std::string name_hint(std::string_view word, const std::vector<std::string_view>
 /// The passes, each in its own file. All read the scenario and fill `context.plan`.
 void compile_data(CompileContext& context, const Node& root);
 void compile_sequences(CompileContext& context, const Node& root);
+/// After the journeys, some of which have a rate of their own; with the flags applied.
+void compile_load(CompileContext& context, const Node& root);
+
+/// Puts the flags that change the load into the scenario as it is run.
+void write_load_overrides(const Overrides& flags, const Plan& plan, nlohmann::ordered_json& json);
 
 /// What the names in one list of steps stand for, growing from step to step.
 struct StepScope {

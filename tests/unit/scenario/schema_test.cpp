@@ -19,6 +19,8 @@ TEST(ScenarioSchema, NamesExactlyTheKeysThatAreServed) {
     } rows[] = {
         {"", scenario_shape},
         {"/definitions/load", load_shape},
+        {"/definitions/ramp", ramp_shape},
+        {"/definitions/hold", hold_shape},
         {"/definitions/feeder", feeder_shape},
         {"/definitions/pool", pool_shape},
         {"/definitions/journey", journey_shape},

@@ -36,7 +36,7 @@ endfunction()
 
 room(base LINKS Boost::headers fmt::fmt)
 room(stats USES base LINKS ZLIB::ZLIB)
-room(net USES base LINKS asio PkgConfig::hiredis)
+room(net USES base LINKS asio OpenSSL::SSL PkgConfig::hiredis)
 room(lab USES net base)
 room(scenario USES base LINKS nlohmann_json::nlohmann_json)
 room(plan USES scenario base LINKS nlohmann_json::nlohmann_json)

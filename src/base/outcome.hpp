@@ -19,6 +19,7 @@ enum class Outcome : std::uint8_t {
     timeout,          ///< no whole answer within the step's time-out, counted from `sent`
     reset,            ///< the peer reset the connection
     closed_early,     ///< the peer closed before the answer was whole
+    tls_error,        ///< no TLS: handshake refused, too slow, or certificate not trusted
     protocol_error,   ///< the answer was not HTTP or RESP, or beyond our limits
     redis_error,      ///< Redis answered -ERR ...
     redis_moved,      ///< Redis Cluster answered -MOVED or -ASK
@@ -41,6 +42,7 @@ constexpr std::string_view to_string(Outcome outcome) {
                                                                 "timeout",
                                                                 "reset",
                                                                 "closed_early",
+                                                                "tls_error",
                                                                 "protocol_error",
                                                                 "redis_error",
                                                                 "redis_moved",

@@ -2,11 +2,13 @@
 
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -62,6 +64,29 @@ std::optional<std::uint64_t> steal_ticks() {
     for (int i = 0; i < 8; ++i) fields >> value;  // user nice system idle iowait irq softirq steal
     if (!fields) return {};
     return value;
+}
+
+std::optional<std::uint64_t> open_descriptors() {
+    struct stat folder {};  // Linux 6.2 and later count them as the folder's size
+    if (::stat("/proc/self/fd", &folder) == 0 && folder.st_size > 0) {
+        return static_cast<std::uint64_t>(folder.st_size);
+    }
+    std::error_code ec;
+    std::uint64_t n = 0;
+    for (std::filesystem::directory_iterator entry{"/proc/self/fd", ec}, end; !ec && entry != end;
+         entry.increment(ec)) {
+        ++n;
+    }
+    return ec ? std::nullopt : std::optional{n};
+}
+
+std::optional<std::uint64_t> time_wait_sockets() {
+    std::ifstream file{"/proc/net/sockstat"};  // "TCP: inuse 4 orphan 0 tw 12 alloc 5 mem 0"
+    for (std::string word; file >> word;) {
+        std::uint64_t n = 0;
+        if (word == "tw" && file >> n) return n;
+    }
+    return {};
 }
 
 std::uint64_t raise_fd_limit() {

@@ -27,6 +27,13 @@ Machine read_machine();
 /// Steal time of all cores since boot, in clock ticks of 10 ms; nothing if unreadable.
 std::optional<std::uint64_t> steal_ticks();
 
+/// File descriptors that this process has open; nothing if unreadable.
+std::optional<std::uint64_t> open_descriptors();
+
+/// TCP sockets of this network namespace that are in TIME_WAIT: each keeps its port for a
+/// minute; nothing if unreadable.
+std::optional<std::uint64_t> time_wait_sockets();
+
 /// Raises RLIMIT_NOFILE to its hard limit and returns the limit in force.
 std::uint64_t raise_fd_limit();
 

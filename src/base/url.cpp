@@ -10,6 +10,9 @@
 namespace loadline {
 namespace {
 
+constexpr std::string_view unix_prefix = "unix:", redis_unix_prefix = "redis+unix:";
+constexpr std::size_t longest_socket_path = 107;  // sockaddr_un
+
 std::uint16_t default_port(std::string_view scheme) {
     if (scheme == "http") return 80;
     if (scheme == "https") return 443;
@@ -43,21 +46,64 @@ std::string percent_decoded(std::string_view text) {
     return decoded;
 }
 
+/// Why the text is no target.
+Error wrong(std::string_view text, std::string_view why) {
+    return usage_error(fmt::format("\"{}\" is not a target URL: {}", text, why));
+}
+
+/// unix:/run/app.sock:/path, as nginx writes it.
+Result<Url> parse_unix(std::string_view text, std::string_view prefix) {
+    Url url;
+    url.scheme = prefix.substr(0, prefix.size() - 1);
+    auto rest = text.substr(prefix.size());
+    const auto path_at = rest.find(":/");
+    if (path_at != std::string_view::npos) {
+        url.path = rest.substr(path_at + 1);
+        rest = rest.substr(0, path_at);
+    }
+    if (rest.empty() || rest[0] != '/') {
+        return wrong(text, "behind unix: stands the absolute path of a socket");
+    }
+    if (rest.size() > longest_socket_path) {
+        return wrong(text, fmt::format("the path of a socket has at most {} characters",
+                                       longest_socket_path));
+    }
+    url.host = rest;
+    return url;
+}
+
 }  // namespace
 
 std::string Url::authority() const {
+    if (is_unix()) return "localhost";
     return port == default_port(scheme) ? bracketed(host) : endpoint();
 }
 
-std::string Url::endpoint() const { return fmt::format("{}:{}", bracketed(host), port); }
+std::string Url::endpoint() const {
+    return is_unix() ? "unix:" + host : fmt::format("{}:{}", bracketed(host), port);
+}
+
+std::string Url::origin() const {
+    return is_unix() ? fmt::format("{}:{}", scheme, host)
+                     : fmt::format("{}://{}", scheme, endpoint());
+}
+
+bool looks_like_url(std::string_view text) {
+    return text.find("://") != std::string_view::npos || text.starts_with(unix_prefix) ||
+           text.starts_with(redis_unix_prefix);
+}
 
 Result<Url> parse_url(std::string_view text) {
-    const auto wrong = [&](std::string_view why) {
-        return usage_error(fmt::format("\"{}\" is not a target URL: {}", text, why));
-    };
+    const auto wrong = [&](std::string_view why) { return loadline::wrong(text, why); };
+    for (const unsigned char c : text) {
+        if (c <= ' ' || c == 0x7f) return wrong("it contains a blank or a control character");
+    }
+    for (const auto prefix : {unix_prefix, redis_unix_prefix}) {
+        if (text.starts_with(prefix)) return parse_unix(text, prefix);
+    }
     const auto colon = text.find("://");
     if (colon == std::string_view::npos) {
-        return wrong("it must start with http:// or redis://");
+        return wrong("it must start with http://, https://, redis://, rediss:// or unix:/");
     }
     Url url;
     url.scheme = text.substr(0, colon);
@@ -74,9 +120,6 @@ Result<Url> parse_url(std::string_view text) {
         rest.substr(path_at, rest.find('#') == std::string_view::npos ? std::string_view::npos
                                                                       : rest.find('#') - path_at);
     if (!url.path.empty() && url.path[0] == '?') url.path.insert(0, "/");
-    for (const unsigned char c : rest) {
-        if (c <= ' ' || c == 0x7f) return wrong("it contains a blank or a control character");
-    }
 
     if (const auto at = host.rfind('@'); at != std::string_view::npos) {
         const auto who = host.substr(0, at);

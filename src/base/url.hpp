@@ -7,22 +7,31 @@
 
 namespace loadline {
 
-/// An absolute URL of a target: http://host[:port][/path] or
-/// redis://[user[:password]@]host[:port][/db]. IPv6 hosts stand in brackets in the
-/// text and without them here.
+/// An absolute URL of a target:
+///   http[s]://host[:port][/path]   redis[s]://[user[:password]@]host[:port][/db]
+///   unix:/socket[:/path]           redis+unix:/socket[:/db]
+/// IPv6 hosts stand in brackets in the text and without them here.
 struct Url {
-    std::string scheme;          ///< lower case: "http", "https", "redis", "rediss"
+    std::string scheme;          ///< lower case: "http", "rediss", "unix", ...
     std::string user, password;  ///< percent codes undone
-    std::string host;
-    std::uint16_t port = 0;  ///< the scheme's default when the text has none
-    std::string path;        ///< from the first '/', with the query; empty when the text has none
+    std::string host;            ///< for a Unix socket: the path of its file
+    std::uint16_t port = 0;      ///< the scheme's default when the text has none; 0: Unix socket
+    std::string path;  ///< from the first '/', with the query; empty when the text has none
 
-    bool is_redis() const { return scheme == "redis" || scheme == "rediss"; }
-    /// host:port as in a Host header: the port left out when it is the default.
+    bool is_redis() const { return scheme.starts_with("redis"); }
+    bool is_tls() const { return scheme == "https" || scheme == "rediss"; }
+    bool is_unix() const { return scheme == "unix" || scheme == "redis+unix"; }
+    /// host:port as in a Host header: the port left out when it is the default; "localhost"
+    /// for a Unix socket.
     std::string authority() const;
-    /// host:port with the port always there, for messages.
+    /// host:port with the port always there, for messages; unix:/socket for a Unix socket.
     std::string endpoint() const;
+    /// scheme://host:port: all but credentials and path.
+    std::string origin() const;
 };
+
+/// Whether a command-line word is meant as a URL: it has "://" or begins as a Unix socket.
+bool looks_like_url(std::string_view text);
 
 /// Usage errors name the text and what is wrong with it.
 Result<Url> parse_url(std::string_view text);

@@ -69,6 +69,9 @@ int one_liner_command(const OneLinerFlags& flags) {
         return fail(
             usage_error("--target belongs to a scenario; the one-liner's target is its URL"));
     }
+    if (options->pipeline > 1 && !url->is_redis()) {
+        return fail(usage_error("--pipeline is for redis:// URLs: HTTP clients do not pipeline"));
+    }
     if (!options->connections_capped) {
         options->connections = 10;  // as wrk
         options->connections_capped = true;
@@ -82,6 +85,8 @@ int one_liner_command(const OneLinerFlags& flags) {
     line.method = flags.method;
     line.headers = flags.headers;
     line.body = flags.body;
+    line.command = flags.command;
+    line.transport = overrides->transport;
     line.slos = overrides->slos;
     for (const auto& read : {read_into("--duration", flags.duration, duration, parse_duration),
                              read_into("--warmup", flags.warmup, warmup, parse_duration),
@@ -91,11 +96,12 @@ int one_liner_command(const OneLinerFlags& flags) {
     line.load.duration = *duration;
     line.load.warmup = warmup.value_or(Duration{});
     line.load.arrivals = overrides->arrivals.value_or(Arrivals::paced);  // as wrk2
-    if (!line.load.rate) line.load.users = options->connections;         // closed loop, as wrk
+    // A closed loop, as wrk: each connection is busy all the time, to its depth.
+    if (!line.load.rate) line.load.users = options->connections * options->pipeline;
 
     auto plan = plan_for_url(line);
     if (!plan) return fail(plan.error());
-    return run_and_report(flags.shared, *options, *plan, {url->host, {}, {}}, {});
+    return run_and_report(flags.shared, *options, *plan, {(*plan)->name, {}, {}}, {});
 }
 
 int validate_command(const std::vector<std::string>& scenarios, const std::string& data_dir) {

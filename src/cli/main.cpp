@@ -8,6 +8,7 @@
 
 #include "base/stop.hpp"
 #include "base/units.hpp"
+#include "base/url.hpp"
 #include "cli/command_watch.hpp"
 #include "cli/options.hpp"
 #include "cli/version.hpp"
@@ -21,8 +22,6 @@ constexpr std::array<std::string_view, 5> later_commands{"compare", "replay", "r
                                                          "selftest"};
 constexpr std::array<std::string_view, 6> later_flags{
     "--watch-container-pid", "--watch-from", "--strict-sockets", "--current", "--pods", "--resume"};
-
-bool is_url(std::string_view text) { return text.find("://") != std::string_view::npos; }
 
 /// Finds what this version does not serve, with a message that says so.
 std::optional<Error> refused_by_name(int argc, char** argv) {
@@ -39,10 +38,6 @@ std::optional<Error> refused_by_name(int argc, char** argv) {
         if (std::find(later_flags.begin(), later_flags.end(), flag) != later_flags.end()) {
             return usage_error(fmt::format("flag {} is not served by version {}", flag, version));
         }
-        if (flag == "-P" || flag == "--pipeline") {
-            return usage_error(
-                fmt::format("flag {} (pipelining) is not served by version {}", flag, version));
-        }
     }
     return {};
 }
@@ -57,7 +52,8 @@ int parse_and(CLI::App& app, int argc, char** argv, Run run) {
     } catch (const CLI::ParseError& e) {
         return fail(usage_error(fmt::format(
             "{}\n   hint: see loadline {}--help", e.what(),
-            argc > 1 && argv[1][0] != '-' && !is_url(argv[1]) ? std::string{argv[1]} + " " : "")));
+            argc > 1 && argv[1][0] != '-' && !looks_like_url(argv[1]) ? std::string{argv[1]} + " "
+                                                                      : "")));
     }
     return run();
 }
@@ -67,8 +63,10 @@ int one_liner(int argc, char** argv) {
     OneLinerFlags flags;
     add_shared_flags(app, flags.shared);
     app.add_option("url", flags.url,
-                   "http://host[:port]/path; ${counter}, ${uuid} and ${random(a, b)} work in it")
+                   "http[s]://host[:port]/path or unix:/socket[:/path]; ${counter}, ${uuid} and "
+                   "${random(a, b)} work in it. Or redis[s]://host, with a command behind --")
         ->required();
+    app.add_option("command", flags.command, "Redis: the words of the command");
     app.add_option("-R,--rate", flags.rate,
                    "requests per second, paced (open loop); without it: closed loop");
     app.add_option("-d,--duration", flags.duration, "how long to measure")->capture_default_str();
@@ -86,6 +84,7 @@ int subcommands(int argc, char** argv) {
     app.require_subcommand(1);
     app.footer(
         "One request: loadline http://host/path -t2 -c64 -d30s [-R1000]\n"
+        "One command: loadline redis://host -c50 [-P16] -- GET 'key:${counter}'\n"
         "Exit codes: 0 PASS, 1 FAIL, 2 usage, 3 unreachable, 4 INVALID, 70 internal, 130/143 "
         "interrupted");
     int exit = 70;
@@ -150,7 +149,8 @@ int dispatch(int argc, char** argv) {
     if (const auto refused = refused_by_name(argc, argv)) return fail(*refused);
     const std::string_view first = argc > 1 ? argv[1] : "";
     const bool command = std::find(commands.begin(), commands.end(), first) != commands.end();
-    if (!command && std::any_of(argv + 1, argv + argc, is_url)) return one_liner(argc, argv);
+    if (!command && std::any_of(argv + 1, argv + argc, looks_like_url))
+        return one_liner(argc, argv);
     if (!command && !first.empty() && first[0] != '-') {
         const auto near = nearest_word(first, commands);
         return fail(usage_error(

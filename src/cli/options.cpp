@@ -43,6 +43,26 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
         ->envname("LOADLINE_THREADS");
     app.add_option("-c,--connections", flags.connections, "most connections per target")
         ->envname("LOADLINE_CONNECTIONS");
+    app.add_option("-P,--pipeline", flags.pipeline,
+                   "most commands in flight per Redis connection (default 1)")
+        ->envname("LOADLINE_PIPELINE");
+    app.add_option("--source", flags.sources,
+                   "an address of this machine to connect from (repeatable: used in turn)")
+        ->allow_extra_args(false)
+        ->type_name("ADDRESS");
+    app.add_option("--timeout", flags.timeout,
+                   "for the whole answer, counted from the request (default 10s)")
+        ->envname("LOADLINE_TIMEOUT");
+    app.add_option("--connect-timeout", flags.connect_timeout, "for a connection (default 5s)")
+        ->envname("LOADLINE_CONNECT_TIMEOUT");
+    app.add_option("--tls-ca", flags.tls_ca, "PEM file of certificates to trust")
+        ->envname("LOADLINE_TLS_CA");
+    app.add_option("--tls-cert", flags.tls_cert, "PEM file of our own certificate")
+        ->envname("LOADLINE_TLS_CERT");
+    app.add_option("--tls-key", flags.tls_key, "PEM file of its private key")
+        ->envname("LOADLINE_TLS_KEY");
+    app.add_flag("--insecure", flags.insecure, "do not check the server's certificate");
+    app.add_flag("--no-tls-resume", flags.no_tls_resume, "a full TLS handshake every time");
     app.add_option("--max-users", flags.max_users, "most virtual users (default 10k)")
         ->envname("LOADLINE_MAX_USERS");
     app.add_option("--max-rate", flags.max_rate, "never send more journeys per second than this")
@@ -79,7 +99,8 @@ Result<TrialOptions> to_trial_options(const SharedFlags& flags) {
     const auto threads = count_of("--threads", flags.threads == "auto" ? "" : flags.threads);
     const auto connections = count_of("--connections", flags.connections);
     const auto users = count_of("--max-users", flags.max_users);
-    for (const auto* read : {&threads, &connections, &users}) {
+    const auto pipeline = count_of("--pipeline", flags.pipeline);
+    for (const auto* read : {&threads, &connections, &users, &pipeline}) {
         if (!*read) return read->error();
     }
     if (*threads) {
@@ -95,6 +116,11 @@ Result<TrialOptions> to_trial_options(const SharedFlags& flags) {
         }
     }
     if (*users) options.max_users = **users;
+    if (*pipeline) {
+        if (**pipeline > 10'000) return usage_error("--pipeline: more than 10k help nobody");
+        options.pipeline = **pipeline;
+    }
+    options.sources = flags.sources;
     if (!flags.seed.empty()) {
         const auto* end = flags.seed.data() + flags.seed.size();
         const auto [rest, ec] = std::from_chars(flags.seed.data(), end, options.seed);
@@ -143,6 +169,25 @@ Result<Overrides> to_overrides(const SharedFlags& flags) {
             fmt::format("--arrivals: \"{}\" is not poisson or paced", flags.arrivals));
     }
     if (!flags.data_dir.empty()) overrides.data_dir = flags.data_dir;
+    auto& transport = overrides.transport;
+    const struct {
+        const char* flag;
+        const std::string& text;
+        std::optional<Duration>& into;
+    } limits[] = {{"--timeout", flags.timeout, transport.timeout},
+                  {"--connect-timeout", flags.connect_timeout, transport.connect_timeout}};
+    for (const auto& [flag, text, into] : limits) {
+        if (text.empty()) continue;
+        const auto d = parse_duration(text);
+        if (!d) return in_flag(flag, d.error());
+        if (*d <= Duration{}) return usage_error(fmt::format("{}: must be above zero", flag));
+        into = *d;
+    }
+    transport.tls_ca = flags.tls_ca;
+    transport.tls_cert = flags.tls_cert;
+    transport.tls_key = flags.tls_key;
+    transport.insecure = flags.insecure;
+    transport.no_tls_resume = flags.no_tls_resume;
     return overrides;
 }
 

@@ -19,6 +19,9 @@ namespace loadline {
 struct SharedFlags {
     std::vector<std::string> targets, slos, allow_hosts;
     std::string arrivals, threads, connections, max_users, max_rate, seed, out, data_dir;
+    std::string pipeline, timeout, connect_timeout, tls_ca, tls_cert, tls_key;
+    std::vector<std::string> sources;
+    bool insecure = false, no_tls_resume = false;
     std::string watch_pid, socket_tau;
     int watch_port = 0;
     bool no_watch = false, quiet = false, json = false;
@@ -45,7 +48,7 @@ struct SearchFlags {
 struct OneLinerFlags {
     SharedFlags shared;
     std::string url, rate, duration = "10s", warmup, method = "GET", body;
-    std::vector<std::string> headers;
+    std::vector<std::string> headers, command;
 };
 
 struct DemoFlags {

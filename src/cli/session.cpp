@@ -12,15 +12,13 @@
 #include <sstream>
 
 #include "base/log.hpp"
+#include "cli/preflight.hpp"
 #include "cli/version.hpp"
-#include "net/endpoint.hpp"
 #include "report/terminal.hpp"
 #include "result/verdict.hpp"
 
 namespace loadline {
 namespace {
-
-constexpr std::size_t spare_descriptors = 64;  // files, watcher, epoll, reports
 
 /// FNV-1a, 64 bits, hexadecimal: tells scenarios apart, protects against nothing.
 std::string hash_of(const std::string& text) {
@@ -32,18 +30,8 @@ std::string hash_of(const std::string& text) {
 bool all_local(const Plan& plan) {
     for (const auto& target : plan.targets) {
         const auto& host = target.url.host;
+        if (target.url.is_unix()) continue;
         if (host != "localhost" && host != "::1" && host.rfind("127.", 0) != 0) return false;
-    }
-    return true;
-}
-
-/// Whether every address of the host lies in a loopback or private range.
-bool resolves_locally(const Url& url) {
-    if (is_local_address(url.host)) return true;
-    const auto endpoints = resolve(url);
-    if (!endpoints) return true;  // the engine says "cannot resolve" with the right exit code
-    for (const auto& endpoint : *endpoints) {
-        if (!is_local_address(endpoint.address().to_string())) return false;
     }
     return true;
 }
@@ -70,45 +58,11 @@ std::optional<LoadedPlan> load_plan(const std::string& file, const Overrides& ov
     return LoadedPlan{plan, {plan->name, text.str(), std::move(scenario.json)}};
 }
 
-Result<void> preflight(const SharedFlags& flags, const TrialOptions& options, const Plan& plan,
-                       double highest_rate) {
-    for (const auto& target : plan.targets) {
-        const bool allowed = std::find(flags.allow_hosts.begin(), flags.allow_hosts.end(),
-                                       target.url.host) != flags.allow_hosts.end();
-        if (!allowed && !resolves_locally(target.url)) {
-            return usage_error(fmt::format(
-                "target {} ({}) is outside loopback and private ranges; nothing was sent\n"
-                "   hint: if you may load it, give --allow-host {}",
-                target.name, target.url.endpoint(), target.url.host));
-        }
-    }
-    if (!flags.max_rate.empty()) {
-        const auto max_rate = parse_rate(flags.max_rate);
-        if (!max_rate) return usage_error("--max-rate: " + max_rate.error().message);
-        if (highest_rate > max_rate->per_second()) {
-            return usage_error(fmt::format("the rate {} is above --max-rate {}; nothing was sent",
-                                           format_rate(Rate::per_second(highest_rate)),
-                                           format_rate(*max_rate)));
-        }
-    }
-    const auto descriptors = raise_fd_limit();
-    const auto needed =
-        (options.connections_capped ? options.connections * plan.targets.size() : 1) +
-        spare_descriptors;
-    if (needed > descriptors) {
-        return usage_error(fmt::format(
-            "{} connections need {} file descriptors, and {} are allowed; nothing was sent\n"
-            "   hint: raise the limit (ulimit -Hn {}), or give fewer --connections",
-            options.connections, needed, descriptors, needed));
-    }
-    return {};
-}
-
 Result<ReportSession> ReportSession::open(const SharedFlags& flags, const TrialOptions& options,
                                           std::shared_ptr<const Plan> plan,
                                           const ScenarioSource& source, double highest_rate) {
-    if (const auto fits = preflight(flags, options, *plan, highest_rate); !fits)
-        return fits.error();
+    const auto doubts = preflight(flags, options, *plan, highest_rate);
+    if (!doubts) return doubts.error();
     auto folder = flags.out.empty()
                       ? RunFolder::create_default(source.name, std::chrono::system_clock::now())
                       : RunFolder::create(flags.out);
@@ -117,6 +71,7 @@ Result<ReportSession> ReportSession::open(const SharedFlags& flags, const TrialO
                     ? nullptr
                     : std::make_unique<LiveDisplay>(std::cerr, ::isatty(STDERR_FILENO) != 0);
     set_log_quiet(flags.quiet);
+    for (const auto& doubt : *doubts) log_warn(doubt);
     ReportSession session{std::move(*folder), std::move(live)};
     session.flags_ = flags;
     session.options_ = options;

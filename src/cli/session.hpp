@@ -55,9 +55,4 @@ private:
     TimePoint started_ = Clock::now();
 };
 
-/// Refuses, with the numbers and the mend, what does not fit: hosts that are not local,
-/// a rate above --max-rate, more connections than file descriptors.
-Result<void> preflight(const SharedFlags& flags, const TrialOptions& options, const Plan& plan,
-                       double highest_rate);
-
 }  // namespace loadline

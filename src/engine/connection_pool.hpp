@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "engine/ring.hpp"
@@ -11,22 +12,35 @@ namespace loadline {
 
 /// A connection and what the worker knows of it.
 struct PooledConnection {
-    PooledConnection(boost::asio::io_context& io, Protocol protocol, std::uint32_t pool_index)
-        : link{io, protocol}, pool{pool_index} {}
+    PooledConnection(boost::asio::io_context& io, Protocol protocol, TlsContext* tls,
+                     std::uint32_t pool_index)
+        : link{io, protocol, tls}, pool{pool_index} {}
 
     Connection link;
     std::uint32_t pool;
     enum class State : std::uint8_t {
         closed,
         connecting,
-        greeting,
+        tls_handshake,
+        greeting,  ///< AUTH and SELECT are under way
         idle,
         busy
     } state = State::closed;
-    VirtualUser* user = nullptr;  ///< whose exchange is in flight
-    TimePoint connect_started{}, idle_since{};
-    int greetings_left = 0;  ///< replies to AUTH and SELECT still to come
-    std::string request;     ///< the bytes of the request in flight
+    /// Whose exchanges are in flight, in the order of their requests. The last `unsent` of
+    /// them are rendered into `pending` and wait for the end of this turn of the loop.
+    Ring<VirtualUser*> users;
+    std::size_t unsent = 0;
+    std::string pending;
+    std::string request;          ///< the bytes that were sent last, or are being sent
+    bool reading = false;         ///< a read has been started
+    bool writing = false;         ///< waits until the socket takes the rest of `request`
+    bool has_room = false;        ///< listed in its pool's `with_room`
+    std::uint64_t exchanges = 0;  ///< answered since it was opened
+    int greetings_left = 0;       ///< replies to AUTH and SELECT still to come
+
+    TimePoint phase_started{}, idle_since{};
+    Duration connect_time{}, tls_time{};  ///< of this opening
+    bool opening_recorded = false;        ///< its first exchange has recorded them
 };
 
 /// Users waiting for something that is all taken, and whose doing that is.
@@ -38,18 +52,28 @@ struct WaitCause {
     bool server_slow = false;
 };
 
+/// How a worker reaches a target.
+struct TargetRoute {
+    std::vector<Endpoint> to;         ///< used in turn
+    std::vector<Endpoint> from;       ///< ours, used in turn; empty: the system's choice
+    std::unique_ptr<TlsContext> tls;  ///< null: plain
+};
+
 /// The connections of one worker to one target, and the users that wait for one.
 struct ConnectionPool {
     const TargetPlan* target = nullptr;
     Protocol protocol = Protocol::http;
-    TcpEndpoint endpoint;
-    std::string greeting;  ///< AUTH and SELECT, rendered; empty for none
+    TargetRoute route;
+    std::size_t opened = 0;  ///< which addresses are next
+    std::string greeting;    ///< AUTH and SELECT, rendered; empty for none
     int greeting_replies = 0;
-    std::size_t cap = 0;  ///< most connections this worker may hold
+    std::size_t cap = 0;    ///< most connections this worker may hold
+    std::size_t depth = 1;  ///< most exchanges in flight per connection
 
     std::vector<std::unique_ptr<PooledConnection>> all;
     std::vector<PooledConnection*> closed;
     Ring<PooledConnection*> idle;
+    Ring<PooledConnection*> with_room;  ///< busy ones with less than `depth` in flight
     Ring<VirtualUser*> waiting;
     WaitCause cause;
     std::size_t open = 0;  ///< connecting, greeting, idle or busy

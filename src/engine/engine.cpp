@@ -10,6 +10,70 @@
 namespace loadline {
 namespace asio = boost::asio;
 
+namespace {
+
+struct Found {
+    std::vector<Endpoint> endpoints;
+    Duration resolve_time{};
+};
+
+/// The addresses of every target that answer; the first one's error where none does.
+Result<std::vector<Found>> find_addresses(const Plan& plan) {
+    std::vector<Found> all;
+    for (const auto& target : plan.targets) {
+        const auto began = Clock::now();
+        const auto found = resolve(target.url, plan.timeouts.resolve);
+        if (!found) return found.error();
+        const auto resolve_time = Clock::now() - began;
+        std::vector<Endpoint> answering;
+        std::optional<Error> first_error;
+        for (const auto& endpoint : *found) {
+            const auto tried = probe_connect(target.url, endpoint, plan.timeouts.connect);
+            if (tried) answering.push_back(endpoint);
+            if (!tried && !first_error) first_error = tried.error();
+        }
+        if (answering.empty()) return *first_error;
+        all.push_back({std::move(answering), resolve_time});
+    }
+    return all;
+}
+
+/// One worker's ways to the targets. Usage error for our own addresses that do not fit, and
+/// for TLS files that cannot be read.
+Result<std::vector<TargetRoute>> routes_to(const Plan& plan, const std::vector<Found>& found,
+                                           const std::vector<std::string>& sources) {
+    std::vector<TargetRoute> routes;
+    for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+        const auto& url = plan.targets[i].url;
+        TargetRoute route;
+        route.to = found[i].endpoints;
+        for (const auto& text : url.is_unix() ? std::vector<std::string>{} : sources) {
+            auto source = source_endpoint(text);
+            if (!source) return source.error();
+            const Endpoint from{*source};
+            const auto family = from.protocol().family();
+            std::erase_if(route.to,
+                          [&](const Endpoint& to) { return to.protocol().family() != family; });
+            if (route.to.empty()) {
+                return usage_error(
+                    fmt::format("from {} there is no way to {}: IPv4 and IPv6 do "
+                                "not mix",
+                                text, url.endpoint()));
+            }
+            route.from.push_back(from);
+        }
+        if (url.is_tls()) {
+            auto tls = TlsContext::create(plan.tls, url.host);
+            if (!tls) return tls.error();
+            route.tls = std::move(*tls);
+        }
+        routes.push_back(std::move(route));
+    }
+    return routes;
+}
+
+}  // namespace
+
 /// Gathers the workers' reports on the control thread and merges those of the same second.
 struct Engine::Collector {
     std::vector<std::unique_ptr<Worker>>& workers;
@@ -17,6 +81,7 @@ struct Engine::Collector {
     TimePoint start{};
     std::function<bool(const SecondOfLoad&)> on_second;
     std::map<std::uint64_t, std::vector<WorkerReport>> seconds;
+    std::vector<Duration> worker_cpu;
     std::size_t finished = 0;
     bool stop_wanted = false;
 
@@ -47,6 +112,10 @@ struct Engine::Collector {
     }
 
     void merge(std::vector<WorkerReport>& reports, bool last) {
+        worker_cpu.assign(workers.size(), Duration{});
+        for (const auto& report : reports) {
+            worker_cpu[report.worker] = report.measured->worker_cpu;
+        }
         auto& measured = *reports[0].measured;
         for (std::size_t i = 1; i < reports.size(); ++i) measured.merge(*reports[i].measured);
         if (const auto n = static_cast<double>(measured.send_lag.count()); n >= 2) {
@@ -62,8 +131,12 @@ struct Engine::Collector {
         everything.in_flight = measured.in_flight;
         everything.users = measured.users;
         everything.connections = measured.connections;
-        const SecondOfLoad second{reports[0].end - start, reports[0].end - reports[0].start,
-                                  measured, everything, last};
+        const SecondOfLoad second{reports[0].end - start,
+                                  reports[0].end - reports[0].start,
+                                  measured,
+                                  everything,
+                                  worker_cpu,
+                                  last};
         if (on_second && !on_second(second)) stop_wanted = true;
 
         for (auto& report : reports) {
@@ -80,7 +153,7 @@ struct Engine::Collector {
 Engine::Engine(std::shared_ptr<const Plan> plan, const EngineOptions& options)
     : plan_{std::move(plan)}, options_{options} {
     collector_ =
-        std::make_unique<Collector>(Collector{workers_, {}, {}, {}, {}, 0, false, 0, {}, {}});
+        std::make_unique<Collector>(Collector{workers_, {}, {}, {}, {}, {}, 0, false, 0, {}, {}});
     closes_.resize(plan_->targets.size());
 }
 
@@ -91,21 +164,11 @@ Engine::~Engine() {
 Result<std::unique_ptr<Engine>> Engine::start(std::shared_ptr<const Plan> plan,
                                               const EngineOptions& options) {
     std::unique_ptr<Engine> engine{new Engine{plan, options}};
-    std::vector<TcpEndpoint> endpoints;
-    for (const auto& target : plan->targets) {
-        const auto found = resolve(target.url);
-        if (!found) return found.error();
-        // The first address that answers; the first one's error when none does.
-        Result<void> answer = internal_error("no address");
-        TcpEndpoint chosen = found->front();
-        for (const auto& endpoint : *found) {
-            const auto tried = probe_connect(target.url, endpoint, options.connect_limit);
-            if (tried || &endpoint == &found->front()) answer = tried;
-            chosen = endpoint;
-            if (tried) break;
-        }
-        if (!answer) return answer.error();
-        endpoints.push_back(chosen);
+    const auto found = find_addresses(*plan);
+    if (!found) return found.error();
+    for (const auto& [endpoints, took] : *found) {
+        auto& known = engine->addresses_.emplace_back(TargetAddresses{{}, took});
+        for (const auto& endpoint : endpoints) known.addresses.push_back(to_string(endpoint));
     }
 
     WorkerEvents events;
@@ -119,10 +182,13 @@ Result<std::unique_ptr<Engine>> Engine::start(std::shared_ptr<const Plan> plan,
         if (collector->problem.empty()) collector->problem = std::move(problem);
         collector->globals = std::move(variables);
     };
-    const WorkerLimits limits{options.max_users, options.connections, options.latency_limit};
+    const WorkerLimits limits{options.max_users, options.connections, options.pipeline,
+                              options.latency_limit};
     for (unsigned i = 0; i < options.threads; ++i) {
+        auto routes = routes_to(*plan, *found, options.sources);
+        if (!routes) return routes.error();
         engine->workers_.push_back(
-            std::make_unique<Worker>(plan, endpoints, Share{i, options.threads}, limits,
+            std::make_unique<Worker>(plan, std::move(*routes), Share{i, options.threads}, limits,
                                      options.seed, engine->control_, events));
     }
     for (auto& worker : engine->workers_) worker->start_thread();

@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "engine/worker.hpp"
@@ -16,15 +17,17 @@ struct EngineOptions {
     std::size_t connections = 10'000;  ///< cap on connections per target, over all threads
     std::uint64_t seed = 1;
     Duration latency_limit = std::chrono::milliseconds{100};  ///< the smallest of the SLOs
-    Duration connect_limit = std::chrono::seconds{5};
+    std::size_t pipeline = 1;          ///< commands in flight per Redis connection
+    std::vector<std::string> sources;  ///< our own addresses to connect from, used in turn
 };
 
 /// At most one second of load, merged over the workers.
 struct SecondOfLoad {
     Duration since_start{};  ///< its end, from the start of the window
     Duration length{};
-    const Interval& measured;    ///< what was due in the measured part
-    const Interval& everything;  ///< also warm-up and drain: what a live display shows
+    const Interval& measured;                 ///< what was due in the measured part
+    const Interval& everything;               ///< also warm-up and drain: what a live display shows
+    const std::vector<Duration>& worker_cpu;  ///< useful CPU of each worker
     bool last = false;
 };
 
@@ -58,6 +61,9 @@ public:
     /// returning false ends the load early (it is drained and reported as usual).
     LoadResult run(LoadWindow window, const std::function<bool(const SecondOfLoad&)>& on_second);
 
+    /// Per target of the plan.
+    const std::vector<TargetAddresses>& addresses() const { return addresses_; }
+
     /// Closes every connection; returns how many of them we closed since the start, per target.
     std::vector<std::uint64_t> close_connections();
 
@@ -77,6 +83,7 @@ private:
         boost::asio::make_work_guard(control_);
     std::unique_ptr<Collector> collector_;
     std::vector<std::unique_ptr<Worker>> workers_;
+    std::vector<TargetAddresses> addresses_;
     std::vector<std::uint64_t> closes_;
 };
 

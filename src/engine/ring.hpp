@@ -14,13 +14,24 @@ class Ring {
 public:
     bool empty() const { return head_ == tail_; }
     std::size_t size() const { return tail_ - head_; }
-    T& front() {
-        assert(!empty());
-        return items_[head_ & mask()];
+    T& front() { return (*this)[0]; }
+    const T& front() const { return (*this)[0]; }
+    /// The i-th from the front.
+    T& operator[](std::size_t i) {
+        assert(i < size());
+        return items_[(head_ + i) & mask()];
+    }
+    const T& operator[](std::size_t i) const {
+        assert(i < size());
+        return items_[(head_ + i) & mask()];
     }
     void push(T item) {
         if (size() == items_.size()) grow();
         items_[tail_++ & mask()] = std::move(item);
+    }
+    void push_front(T item) {
+        if (size() == items_.size()) grow();
+        items_[--head_ & mask()] = std::move(item);
     }
     T pop() {
         assert(!empty());
@@ -31,7 +42,7 @@ public:
 private:
     std::size_t mask() const { return items_.size() - 1; }
     void grow() {
-        std::vector<T> larger(items_.empty() ? 64 : items_.size() * 2);
+        std::vector<T> larger(items_.empty() ? 4 : items_.size() * 2);
         const auto n = size();
         for (std::size_t i = 0; i < n; ++i) larger[i] = std::move(items_[(head_ + i) & mask()]);
         items_ = std::move(larger);
@@ -39,8 +50,8 @@ private:
         tail_ = n;
     }
 
-    std::vector<T> items_;  // size: a power of two
-    std::size_t head_ = 0, tail_ = 0;
+    std::vector<T> items_;             // size: a power of two
+    std::size_t head_ = 0, tail_ = 0;  // count on, and wrap around
 };
 
 }  // namespace loadline

@@ -39,6 +39,8 @@ struct VirtualUser {
     StepIndex step = 0;  ///< the exchange under way
     Timing timing{};
     PooledConnection* connection = nullptr;
+    std::size_t request_size = 0;  ///< where several share a write
+    bool resent = false;           ///< sent once more on another connection
 };
 
 }  // namespace loadline

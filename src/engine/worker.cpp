@@ -16,11 +16,10 @@ namespace {
 constexpr Duration poll_before_due = microseconds{60};  // a timer wakes 50-80 µs late
 constexpr Duration worth_sleeping = microseconds{80};
 constexpr Duration sweep_period = std::chrono::milliseconds{20};
-constexpr Duration connect_timeout = std::chrono::seconds{5};
-constexpr Duration idle_check = std::chrono::milliseconds{500};
+constexpr Duration idle_sweep_period = std::chrono::milliseconds{500};
 }  // namespace
 
-Worker::Worker(std::shared_ptr<const Plan> plan, std::vector<TcpEndpoint> endpoints, Share share,
+Worker::Worker(std::shared_ptr<const Plan> plan, std::vector<TargetRoute> routes, Share share,
                WorkerLimits limits, std::uint64_t seed, asio::io_context& control,
                WorkerEvents events)
     : plan_{std::move(plan)},
@@ -36,9 +35,10 @@ Worker::Worker(std::shared_ptr<const Plan> plan, std::vector<TcpEndpoint> endpoi
         auto& pool = pools_[i];
         pool.target = &plan_->targets[i];
         pool.protocol = pool.target->url.is_redis() ? Protocol::redis : Protocol::http;
-        pool.endpoint = endpoints[i];
+        pool.route = std::move(routes[i]);
         pool.cap = std::max<std::size_t>(1, limits_.connections / share.count);
         if (pool.protocol == Protocol::redis) {
+            pool.depth = std::max<std::size_t>(1, limits_.pipeline);
             const auto greeting = redis_greeting(pool.target->url);
             pool.greeting = greeting.bytes;
             pool.greeting_replies = greeting.replies;
@@ -167,6 +167,8 @@ void Worker::start_due() {
 }
 
 void Worker::flush_reads() {
+    for (std::size_t i = 0; i < to_flush_.size(); ++i) flush(*to_flush_[i]);
+    to_flush_.clear();
     for (std::size_t i = 0; i < sent_now_.size(); ++i) start_read(*sent_now_[i]);
     sent_now_.clear();
 }
@@ -220,7 +222,7 @@ void Worker::publish(TimePoint end, bool last) {
     measured_->worker_cpu_busiest = useful;
     for (const auto& pool : pools_) {
         measured_->connections += pool.open;
-        for (const auto& connection : pool.all) measured_->in_flight += connection->user != nullptr;
+        for (const auto& connection : pool.all) measured_->in_flight += connection->users.size();
     }
     measured_->users = users_.size();
     for (auto* interval : {measured_.get(), unmeasured_.get()}) {
@@ -242,43 +244,38 @@ void Worker::publish(TimePoint end, bool last) {
     });
 }
 
+/// Age of the oldest exchange or opening that is under way: a silent server is slow, too.
+Duration Worker::longest_under_way() const {
+    using State = PooledConnection::State;
+    Duration longest{};
+    for (const auto& pool : pools_) {
+        for (const auto& connection : pool.all) {
+            const auto state = connection->state;
+            if (state == State::closed || state == State::idle) continue;
+            const bool opening = state != State::busy;
+            if (!opening && connection->users.front()->timing.sent == TimePoint{}) continue;
+            const auto since =
+                opening ? connection->phase_started : connection->users.front()->timing.sent;
+            longest = std::max(longest, now_ - since);
+        }
+    }
+    return longest;
+}
+
 /// Time-outs, at a coarse 20 ms: cheaper than a timer for each exchange.
 void Worker::sweep() {
     next_sweep_ = working_ > 0 || active_ ? now_ + sweep_period : TimePoint::max();
-    Duration longest{};  // of the exchanges under way: a server that is silent is slow, too
+    const bool look_at_idle = now_ >= next_idle_sweep_;
+    if (look_at_idle) next_idle_sweep_ = now_ + idle_sweep_period;
+    note_slow(longest_under_way());
     for (auto& pool : pools_) {
-        for (std::size_t i = 0; i < pool.all.size(); ++i) {
-            auto& connection = *pool.all[i];
-            using State = PooledConnection::State;
-            if (connection.state == State::busy) {
-                const auto& user = *connection.user;
-                longest = std::max(longest, now_ - user.timing.sent);
-                if (now_ - user.timing.sent > plan_->steps[user.step].timeout) {
-                    finish_exchange(connection, Outcome::timeout, false);
-                }
-            } else if (connection.state == State::connecting ||
-                       connection.state == State::greeting) {
-                longest = std::max(longest, now_ - connection.connect_started);
-                if (now_ - connection.connect_started > connect_timeout) {
-                    connect_failed(connection, Outcome::connect_timeout);
-                }
-            }
-        }
-        for (auto n = pool.idle.size(); n > 0; --n) {  // keep those that are still open, in order
-            auto* connection = pool.idle.pop();
-            const bool look = now_ - connection->idle_since > idle_check;
-            if (look && connection->link.peer_gone()) {
-                close(*connection, false);
-            } else {
-                pool.idle.push(connection);
-            }
-        }
+        sweep_connections(pool);
+        if (look_at_idle) sweep_idle(pool);
         while (!pool.waiting.empty() && now_ - pool.waiting.front()->due >
                                             plan_->steps[pool.waiting.front()->step].timeout) {
             fail_first_waiting(pool, Outcome::dropped);
         }
     }
-    note_slow(longest);
     cap_waits_ += cap_drops_.decide(now_);
     for (auto& pool : session_pools_) {
         while (!pool.waiting.empty()) {
@@ -317,12 +314,12 @@ void Worker::abort_all() {
         while (!pool.waiting.empty()) drop(pool.waiting.pop());
     }
     for (auto& pool : pools_) {
-        while (!pool.waiting.empty()) fail_first_waiting(pool, Outcome::aborted);
         for (std::size_t i = 0; i < pool.all.size(); ++i) {
             if (pool.all[i]->state == PooledConnection::State::busy) {
-                finish_exchange(*pool.all[i], Outcome::aborted, false);
+                fail_exchanges(*pool.all[i], Outcome::aborted);
             }
         }
+        while (!pool.waiting.empty()) fail_first_waiting(pool, Outcome::aborted);
     }
     for (auto& user : users_) {  // those that think: nothing of theirs is due
         if (user->work == User::Work::journey) free(*user);

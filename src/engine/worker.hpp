@@ -39,6 +39,7 @@ struct FailureExample {
 struct WorkerLimits {
     std::size_t users = 10'000;
     std::size_t connections = 10'000;                         ///< per target
+    std::size_t pipeline = 1;                                 ///< commands in flight, Redis only
     Duration latency_limit = std::chrono::milliseconds{100};  ///< the smallest of the SLOs
 };
 
@@ -60,7 +61,7 @@ struct WorkerEvents {
 /// time and polls from there: a timer alone is 50-80 µs late.
 class Worker {
 public:
-    Worker(std::shared_ptr<const Plan> plan, std::vector<TcpEndpoint> endpoints, Share share,
+    Worker(std::shared_ptr<const Plan> plan, std::vector<TargetRoute> routes, Share share,
            WorkerLimits limits, std::uint64_t seed, boost::asio::io_context& control,
            WorkerEvents events);
     ~Worker();
@@ -91,6 +92,9 @@ private:
         TimePoint due{};
         std::uint32_t journey = 0;
     };
+    struct Traffic {
+        std::uint64_t in = 0, out = 0;  ///< bytes
+    };
     struct Sleeper {
         TimePoint due;
         User* user;
@@ -112,6 +116,7 @@ private:
     TimePoint next_due() const;
     void sleep_until(TimePoint wake);
     void tick();
+    Duration longest_under_way() const;
     void sweep();
     void publish(TimePoint end, bool last);
     bool window_over() const;
@@ -142,29 +147,47 @@ private:
 
     // Exchanges (worker_exchanges.cpp)
     void start_exchange(User& user, StepIndex step);
+    void wait_for_connection(User& user);
     void send(User& user, PooledConnection& connection);
-    void finish_exchange(PooledConnection& connection, Outcome outcome, bool reusable);
-    void complete(User& user, Outcome outcome, std::uint64_t bytes_in, std::uint64_t bytes_out);
-    void record(const User& user, Outcome outcome, std::uint64_t bytes_in, std::uint64_t bytes_out);
-    void keep_example(const User& user, Outcome outcome, const ResponseView* reply);
+    void send_later(User& user, PooledConnection& connection);
+    void flush(PooledConnection& connection);
+    void on_reply(PooledConnection& connection, ReplyStatus status);
+    void finish_exchange(PooledConnection& connection, Outcome outcome);
+    void finish_one_of_several(PooledConnection& connection, Outcome outcome);
+    void fail_exchanges(PooledConnection& connection, Outcome outcome);
+    std::optional<Outcome> slow_exchange(const PooledConnection& connection) const;
+    void complete(User& user, Outcome outcome, Traffic traffic);
+    void record(const User& user, Outcome outcome, Traffic traffic);
+    void record_opening(const User& user, PooledConnection& connection);
+    bool wants_example(const User& user, Outcome outcome) const;
+    void describe_failure(const User& user, Outcome outcome, const ResponseView& reply);
+    void keep_example(const User& user, Outcome outcome);
     void note_slow(Duration service_time);
     void note_cap_wait(const WaitCause& cause, Duration waited);
     Interval& interval_of(TimePoint due);
 
     // Connections (worker_connections.cpp)
-    PooledConnection* take_idle(ConnectionPool& pool);
+    PooledConnection* take_connection(ConnectionPool& pool);
     void grow(ConnectionPool& pool);
+    void open_connection(ConnectionPool& pool);
     void connected(PooledConnection& connection, boost::system::error_code ec);
+    void shake_hands(PooledConnection& connection);
+    void greet(PooledConnection& connection);
     void greeted(PooledConnection& connection, ReplyStatus status);
+    void opened(PooledConnection& connection);
     void connection_free(PooledConnection& connection);
+    void lend(PooledConnection& connection);
+    void room_free(PooledConnection& connection);
     void connect_failed(PooledConnection& connection, Outcome outcome);
     void fail_first_waiting(ConnectionPool& pool, Outcome outcome);
     void close(PooledConnection& connection, bool by_us);
     void start_read(PooledConnection& connection);
     void on_read(PooledConnection& connection, boost::system::error_code ec, std::size_t n);
-    void on_reply(PooledConnection& connection, ReplyStatus status);
     void wait_writable(PooledConnection& connection);
+    void send_failed(PooledConnection& connection, boost::system::error_code ec);
     Outcome outcome_of(boost::system::error_code ec, bool connecting);
+    void sweep_connections(ConnectionPool& pool);
+    void sweep_idle(ConnectionPool& pool);
 
     std::shared_ptr<const Plan> plan_;
     Share share_;
@@ -183,7 +206,8 @@ private:
 
     std::vector<ConnectionPool> pools_;        ///< one per target
     std::vector<PooledConnection*> sent_now_;  ///< their reads are still to be started
-    std::string scratch_;                      ///< of render_request and set
+    std::vector<PooledConnection*> to_flush_;  ///< with requests that wait for one write
+    std::string scratch_, rendered_;           ///< of render_request and set
     std::vector<std::unique_ptr<User>> users_;
     std::vector<User*> free_users_;
     std::vector<SessionPool>
@@ -202,6 +226,7 @@ private:
     bool arrivals_stopped_ = false;
     std::size_t working_ = 0;  ///< users that are not idle
     TimePoint next_tick_ = TimePoint::max(), next_sweep_ = TimePoint::max(), grace_end_{};
+    TimePoint next_idle_sweep_{};
     std::uint64_t report_number_ = 0;
     TimePoint interval_start_{};
     std::unique_ptr<Interval> measured_, unmeasured_;
@@ -216,7 +241,7 @@ private:
     std::vector<TimePoint> paced_starts_;  ///< closed model with pacing: next starts; a min-heap
     std::vector<std::uint64_t> answers_;   ///< per target, in this window
     std::array<std::uint8_t, outcome_count> examples_{};
-    bool example_taken_ = false;  ///< of the exchange that is being finished, with its reply
+    std::string failure_detail_;  ///< of the exchange that is being finished
     Duration cpu_at_tick_{}, idle_polling_{};
 
     // Session starts under way

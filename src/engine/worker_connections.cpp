@@ -3,47 +3,98 @@
 
 #include "engine/worker.hpp"
 
-// Connections: opened on demand up to the cap, lent to one exchange at a time.
+// Connections: opened on demand up to the cap, greeted, lent to exchanges, closed.
 namespace loadline {
 namespace asio = boost::asio;
+using boost::system::error_code;
+using State = PooledConnection::State;
 
-PooledConnection* Worker::take_idle(ConnectionPool& pool) {
-    return pool.idle.empty() ? nullptr : pool.idle.pop();
+namespace {
+constexpr Duration trusted_idle = std::chrono::milliseconds{1};
+}  // namespace
+
+/// A connection that can take one more exchange: an idle one, else one with less in flight
+/// than the depth allows. Null when there is none.
+PooledConnection* Worker::take_connection(ConnectionPool& pool) {
+    while (!pool.idle.empty()) {
+        auto* connection = pool.idle.pop();
+        const bool look = now_ - connection->idle_since > trusted_idle;
+        if (!look || !connection->link.peer_gone()) return connection;
+        close(*connection, false);
+    }
+    while (!pool.with_room.empty()) {
+        auto* connection = pool.with_room.pop();
+        connection->has_room = false;
+        if (connection->state == State::busy && connection->users.size() < pool.depth) {
+            return connection;
+        }
+    }
+    return nullptr;
 }
 
 /// Opens as many connections as users wait for, within the cap.
 void Worker::grow(ConnectionPool& pool) {
-    while (pool.connecting < pool.waiting.size() && pool.open < pool.cap) {
-        if (pool.closed.empty()) {
-            pool.all.push_back(std::make_unique<PooledConnection>(
-                io_, pool.protocol, static_cast<std::uint32_t>(&pool - pools_.data())));
-            pool.closed.push_back(pool.all.back().get());
-        }
-        auto& connection = *pool.closed.back();
-        pool.closed.pop_back();
-        connection.state = PooledConnection::State::connecting;
-        connection.connect_started = now_;
-        ++pool.open;
-        ++pool.connecting;
-        connection.link.async_connect(
-            pool.endpoint,
-            [this, &connection, epoch = connection.link.epoch()](boost::system::error_code ec) {
-                if (epoch != connection.link.epoch()) return;
-                now_ = Clock::now();
-                connected(connection, ec);
-            });
+    while (pool.connecting < pool.waiting.size() && pool.open < pool.cap) open_connection(pool);
+}
+
+void Worker::open_connection(ConnectionPool& pool) {
+    if (pool.closed.empty()) {
+        pool.all.push_back(
+            std::make_unique<PooledConnection>(io_, pool.protocol, pool.route.tls.get(),
+                                               static_cast<std::uint32_t>(&pool - pools_.data())));
+        pool.closed.push_back(pool.all.back().get());
+    }
+    auto& connection = *pool.closed.back();
+    pool.closed.pop_back();
+    connection.state = State::connecting;
+    connection.phase_started = now_;
+    connection.exchanges = 0;
+    connection.tls_time = {};
+    connection.opening_recorded = false;
+    ++pool.open;
+    ++pool.connecting;
+    const auto turn = share_.index + pool.opened++ * share_.count;
+    const auto& [to, from, tls] = pool.route;
+    connection.link.async_connect(
+        to[turn % to.size()],
+        from.empty() ? std::nullopt : std::optional{from[turn / to.size() % from.size()]},
+        [this, &connection, epoch = connection.link.epoch()](error_code ec) {
+            if (epoch != connection.link.epoch()) return;
+            now_ = Clock::now();
+            connected(connection, ec);
+        });
+}
+
+void Worker::connected(PooledConnection& connection, error_code ec) {
+    if (ec) {
+        failure_detail_ = ec.message();
+        return connect_failed(connection, outcome_of(ec, true));
+    }
+    connection.connect_time = now_ - connection.phase_started;
+    connection.phase_started = now_;
+    if (!connection.link.tls()) return greet(connection);
+    connection.state = State::tls_handshake;
+    shake_hands(connection);
+}
+
+void Worker::shake_hands(PooledConnection& connection) {
+    switch (connection.link.shake_hands()) {
+        case TlsSession::Handshake::more:
+            return start_read(connection);
+        case TlsSession::Handshake::failed:
+            failure_detail_ = connection.link.tls()->problem();
+            return connect_failed(connection, Outcome::tls_error);
+        case TlsSession::Handshake::done:
+            connection.tls_time = now_ - connection.phase_started;
+            connection.phase_started = now_;
+            return greet(connection);
     }
 }
 
-void Worker::connected(PooledConnection& connection, boost::system::error_code ec) {
+void Worker::greet(PooledConnection& connection) {
     auto& pool = pools_[connection.pool];
-    if (ec) return connect_failed(connection, outcome_of(ec, true));
-    if (pool.greeting.empty()) {
-        --pool.connecting;
-        ++interval_of(now_).connects;
-        return connection_free(connection);
-    }
-    connection.state = PooledConnection::State::greeting;
+    if (pool.greeting.empty()) return opened(connection);
+    connection.state = State::greeting;
     connection.greetings_left = pool.greeting_replies;
     connection.link.expect(false, true);
     if (connection.link.send(pool.greeting)) return connect_failed(connection, Outcome::reset);
@@ -52,16 +103,13 @@ void Worker::connected(PooledConnection& connection, boost::system::error_code e
 
 /// A reply to AUTH or SELECT.
 void Worker::greeted(PooledConnection& connection, ReplyStatus status) {
-    auto& pool = pools_[connection.pool];
     while (status == ReplyStatus::complete) {
-        if (connection.link.view().reply[0].type == RedisValue::Type::error) {
+        const auto& reply = connection.link.view().reply[0];
+        if (reply.type == RedisValue::Type::error) {
+            failure_detail_ = reply.text;
             return connect_failed(connection, Outcome::redis_error);
         }
-        if (--connection.greetings_left == 0) {
-            --pool.connecting;
-            ++interval_of(now_).connects;
-            return connection_free(connection);
-        }
+        if (--connection.greetings_left == 0) return opened(connection);
         status = connection.link.next_reply();
     }
     if (status == ReplyStatus::malformed)
@@ -69,19 +117,45 @@ void Worker::greeted(PooledConnection& connection, ReplyStatus status) {
     start_read(connection);
 }
 
-/// Lends the connection to the user that waits longest, or keeps it.
+void Worker::opened(PooledConnection& connection) {
+    --pools_[connection.pool].connecting;
+    ++interval_of(now_).connects;
+    connection_free(connection);
+}
+
+/// Lends the connection, which has nothing in flight, to those who wait longest, or keeps it.
 void Worker::connection_free(PooledConnection& connection) {
     auto& pool = pools_[connection.pool];
     if (!pool.waiting.empty()) {
+        lend(connection);
+    } else if (plan_->connections == ConnectionMode::per_request) {
+        close(connection, true);
+    } else {
+        connection.state = State::idle;
+        connection.idle_since = now_;
+        pool.idle.push(&connection);
+    }
+}
+
+/// Fills the connection with waiting exchanges, up to the depth.
+void Worker::lend(PooledConnection& connection) {
+    auto& pool = pools_[connection.pool];
+    while (!pool.waiting.empty() && connection.users.size() < pool.depth) {
         auto& user = *pool.waiting.pop();
         user.timing.ready = std::max(user.timing.ready, now_);
         if (pool.open >= pool.cap) note_cap_wait(pool.cause, user.timing.pool_wait());
-        return send(user, connection);
+        send(user, connection);
+        if (pool.depth == 1) return;  // it may have failed, or be somebody else's by now
     }
-    if (plan_->connections == ConnectionMode::per_request) return close(connection, true);
-    connection.state = PooledConnection::State::idle;
-    connection.idle_since = now_;
-    pool.idle.push(&connection);
+}
+
+/// A connection of a deeper pool has room again: for those who wait, or to be found.
+void Worker::room_free(PooledConnection& connection) {
+    auto& pool = pools_[connection.pool];
+    lend(connection);
+    if (connection.has_room || connection.users.size() >= pool.depth) return;
+    connection.has_room = true;
+    pool.with_room.push(&connection);
 }
 
 void Worker::connect_failed(PooledConnection& connection, Outcome outcome) {
@@ -89,6 +163,7 @@ void Worker::connect_failed(PooledConnection& connection, Outcome outcome) {
     --pool.connecting;
     close(connection, false);
     fail_first_waiting(pool, outcome);
+    failure_detail_.clear();
     grow(pool);
 }
 
@@ -97,13 +172,14 @@ void Worker::fail_first_waiting(ConnectionPool& pool, Outcome outcome) {
     auto& user = *pool.waiting.pop();
     user.timing.done = now_;
     if (outcome == Outcome::dropped) note_cap_wait(pool.cause, now_ - user.due);
-    complete(user, outcome, 0, 0);
+    complete(user, outcome, {});
 }
 
 void Worker::close(PooledConnection& connection, bool by_us) {
     auto& pool = pools_[connection.pool];
     connection.link.close();
-    connection.state = PooledConnection::State::closed;
+    connection.state = State::closed;
+    connection.reading = connection.writing = false;
     --pool.open;
     pool.closes += by_us;
     interval_of(now_).closes += by_us;
@@ -111,53 +187,67 @@ void Worker::close(PooledConnection& connection, bool by_us) {
 }
 
 void Worker::start_read(PooledConnection& connection) {
-    if (!connection.link.is_open()) return;  // closed since it was sent
-    connection.link.async_read([this, &connection, epoch = connection.link.epoch()](
-                                   boost::system::error_code ec, std::size_t n) {
-        if (epoch != connection.link.epoch()) return;
-        now_ = Clock::now();
-        on_read(connection, ec, n);
-    });
-}
-
-void Worker::on_read(PooledConnection& connection, boost::system::error_code ec, std::size_t n) {
-    const bool greeting = connection.state == PooledConnection::State::greeting;
-    if (!ec) {
-        const auto status = connection.link.received(n);
-        return greeting ? greeted(connection, status) : on_reply(connection, status);
-    }
-    if (greeting) return connect_failed(connection, outcome_of(ec, false));
-    if (ec != asio::error::eof) return finish_exchange(connection, outcome_of(ec, false), false);
-    const auto status = connection.link.end_of_stream();
-    if (status == ReplyStatus::complete) return on_reply(connection, status);
-    finish_exchange(connection, Outcome::closed_early, false);
-}
-
-void Worker::on_reply(PooledConnection& connection, ReplyStatus status) {
-    if (status == ReplyStatus::incomplete) return start_read(connection);
-    if (status == ReplyStatus::malformed) {
-        return finish_exchange(connection, Outcome::protocol_error, false);
-    }
-    auto& user = *connection.user;
-    const auto reply = connection.link.view();
-    const auto outcome = judge_reply(plan_->steps[user.step], reply, *user.variables);
-    if (outcome != Outcome::ok) keep_example(user, outcome, &reply);
-    finish_exchange(connection, outcome, connection.link.reusable());
-}
-
-void Worker::wait_writable(PooledConnection& connection) {
-    connection.link.async_writable(
-        [this, &connection, epoch = connection.link.epoch()](boost::system::error_code ec) {
+    if (!connection.link.is_open() || connection.reading) return;  // closed since it was sent
+    connection.reading = true;
+    connection.link.async_read(
+        [this, &connection, epoch = connection.link.epoch()](error_code ec, std::size_t n) {
             if (epoch != connection.link.epoch()) return;
+            connection.reading = false;
             now_ = Clock::now();
-            if (!ec) ec = connection.link.send_rest();
-            if (ec == asio::error::would_block) return wait_writable(connection);
-            if (ec) return finish_exchange(connection, outcome_of(ec, false), false);
-            start_read(connection);
+            on_read(connection, ec, n);
         });
 }
 
-Outcome Worker::outcome_of(boost::system::error_code ec, bool connecting) {
+void Worker::on_read(PooledConnection& connection, error_code ec, std::size_t n) {
+    auto& link = connection.link;
+    switch (connection.state) {
+        case State::tls_handshake:
+            if (ec) {
+                failure_detail_ = "the peer closed during the handshake";
+                return connect_failed(connection, Outcome::tls_error);
+            }
+            link.received_handshake(n);
+            return shake_hands(connection);
+        case State::greeting:
+            if (ec) return connect_failed(connection, outcome_of(ec, false));
+            return greeted(connection, link.received(n));
+        default:
+            break;
+    }
+    if (!ec) return on_reply(connection, link.received(n));
+    if (ec != asio::error::eof) return fail_exchanges(connection, outcome_of(ec, false));
+    const auto status = link.end_of_stream();
+    if (status == ReplyStatus::complete) return on_reply(connection, status);
+    fail_exchanges(connection, Outcome::closed_early);
+}
+
+/// The socket takes no more for now. An answer may come all the same (413, say), so the read
+/// starts at once.
+void Worker::wait_writable(PooledConnection& connection) {
+    connection.writing = true;
+    start_read(connection);
+    connection.link.async_writable(
+        [this, &connection, epoch = connection.link.epoch()](error_code ec) {
+            if (epoch != connection.link.epoch()) return;
+            now_ = Clock::now();
+            connection.writing = false;
+            if (!ec) ec = connection.link.send_rest();
+            if (ec == asio::error::would_block) return wait_writable(connection);
+            if (ec) return send_failed(connection, ec);
+            if (connection.unsent > 0) flush(connection);
+        });
+}
+
+/// The peer takes no more bytes. It may have answered before it closed: the read finds out.
+void Worker::send_failed(PooledConnection& connection, error_code ec) {
+    if (outcome_of(ec, false) == Outcome::client_limit) {
+        return fail_exchanges(connection, Outcome::client_limit);
+    }
+    connection.writing = true;  // for good: nothing more goes out here
+    start_read(connection);
+}
+
+Outcome Worker::outcome_of(error_code ec, bool connecting) {
     using namespace asio::error;
     if (ec == no_descriptors || ec == boost::system::errc::too_many_files_open_in_system ||
         ec == boost::system::errc::address_not_available || ec == address_in_use ||
@@ -170,20 +260,54 @@ Outcome Worker::outcome_of(boost::system::error_code ec, bool connecting) {
     return Outcome::reset;
 }
 
+/// Connections that take too long to open, and idle ones that the peer has closed.
+void Worker::sweep_connections(ConnectionPool& pool) {
+    const auto& limits = plan_->timeouts;
+    for (std::size_t i = 0; i < pool.all.size(); ++i) {
+        auto& connection = *pool.all[i];
+        const auto age = now_ - connection.phase_started;
+        switch (connection.state) {
+            case State::busy:
+                if (const auto slow = slow_exchange(connection)) fail_exchanges(connection, *slow);
+                break;
+            case State::tls_handshake:
+                if (age <= limits.tls) break;
+                failure_detail_ = "the handshake took too long";
+                connect_failed(connection, Outcome::tls_error);
+                break;
+            case State::connecting:
+            case State::greeting:
+                if (age > limits.connect) connect_failed(connection, Outcome::connect_timeout);
+                break;
+            case State::closed:
+            case State::idle:
+                break;
+        }
+    }
+}
+
+/// Looks at every idle connection (a system call each) and keeps the good ones, in order.
+void Worker::sweep_idle(ConnectionPool& pool) {
+    for (auto n = pool.idle.size(); n > 0; --n) {
+        auto* connection = pool.idle.pop();
+        if (connection->link.peer_gone()) {
+            close(*connection, false);
+        } else {
+            pool.idle.push(connection);
+        }
+    }
+}
+
 void Worker::close_connections(std::function<void(std::vector<std::uint64_t>)> closed) {
     asio::post(io_, [this, closed = std::move(closed)] {
         now_ = Clock::now();
         std::vector<std::uint64_t> closes;
         for (auto& pool : pools_) {
             for (auto& connection : pool.all) {
-                using State = PooledConnection::State;
-                if (connection->state == State::idle) {
-                    close(*connection, true);
-                } else if (connection->state == State::connecting ||
-                           connection->state == State::greeting) {
-                    --pool.connecting;
-                    close(*connection, connection->state == State::greeting);
-                }
+                const auto state = connection->state;
+                if (state == State::closed || state == State::busy) continue;
+                if (state != State::idle) --pool.connecting;
+                close(*connection, state != State::connecting);
             }
             pool.idle.clear();
             closes.push_back(std::exchange(pool.closes, 0));

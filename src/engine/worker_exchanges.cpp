@@ -1,3 +1,4 @@
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 
 #include "engine/worker.hpp"
@@ -9,6 +10,13 @@ namespace asio = boost::asio;
 namespace {
 constexpr std::uint8_t examples_per_outcome = 3;
 constexpr std::size_t example_length = 200;
+
+/// Whether the connection ended by our own doing.
+bool ended_by_us(Outcome outcome) {
+    return outcome == Outcome::timeout || outcome == Outcome::aborted ||
+           outcome == Outcome::protocol_error;
+}
+
 }  // namespace
 
 /// Where an exchange or arrival that was due at `due` is counted.
@@ -19,57 +27,193 @@ Interval& Worker::interval_of(TimePoint due) {
 
 void Worker::start_exchange(User& user, StepIndex step) {
     user.step = step;
+    user.resent = false;
     user.timing = {};
     user.timing.intended = user.due;
     user.timing.ready = std::max(user.due, user.user_free);
     auto& pool = pools_[plan_->steps[step].target];
     if (pool.waiting.empty()) {
-        if (auto* connection = take_idle(pool)) return send(user, *connection);
+        if (auto* connection = take_connection(pool)) return send(user, *connection);
         pool.cause = {};
     }
+    wait_for_connection(user);
+}
+
+void Worker::wait_for_connection(User& user) {
+    auto& pool = pools_[plan_->steps[user.step].target];
     pool.waiting.push(&user);
     grow(pool);
 }
 
+/// Sends the user's request at once; in a deeper pool, at the end of this turn of the loop,
+/// together with the others on the same connection.
 void Worker::send(User& user, PooledConnection& connection) {
     const auto& step = plan_->steps[user.step];
     user.connection = &connection;
-    connection.user = &user;
+    connection.users.push(&user);
     connection.state = PooledConnection::State::busy;
+    if (pools_[connection.pool].depth > 1) return send_later(user, connection);
     render_request(step, context(user), scratch_, connection.request);
     connection.link.expect(step.head_request, step.keeps_body);
     user.timing.sent = now_ = Clock::now();
     const auto ec = connection.link.send(connection.request);
     if (ec == asio::error::would_block) return wait_writable(connection);
-    if (ec) return finish_exchange(connection, outcome_of(ec, false), false);
+    if (ec) return send_failed(connection, ec);
     sent_now_.push_back(&connection);
 }
 
-/// The exchange on this connection has ended. The connection is let go first, to whoever
-/// waits longest; then its user goes on.
-void Worker::finish_exchange(PooledConnection& connection, Outcome outcome, bool reusable) {
-    auto& user = *connection.user;
-    const auto bytes_in = connection.link.bytes_in();
-    const auto bytes_out = connection.request.size();
-    connection.user = nullptr;
+void Worker::send_later(User& user, PooledConnection& connection) {
+    render_request(plan_->steps[user.step], context(user), scratch_, rendered_);
+    user.request_size = rendered_.size();
+    connection.pending.append(rendered_);
+    if (connection.unsent++ == 0) to_flush_.push_back(&connection);
+    if (!connection.has_room && connection.users.size() < pools_[connection.pool].depth) {
+        connection.has_room = true;
+        pools_[connection.pool].with_room.push(&connection);
+    }
+}
+
+/// Sends all that was rendered for this connection in one write.
+void Worker::flush(PooledConnection& connection) {
+    if (connection.unsent == 0 || connection.writing) return;
+    auto& users = connection.users;
+    const auto in_flight = users.size() - connection.unsent;
+    std::swap(connection.request, connection.pending);
+    connection.pending.clear();
+    if (in_flight == 0) connection.link.expect(false, true);
+    now_ = Clock::now();
+    for (auto i = in_flight; i < users.size(); ++i) users[i]->timing.sent = now_;
+    connection.unsent = 0;
+    const auto ec = connection.link.send(connection.request);
+    if (ec == asio::error::would_block) return wait_writable(connection);
+    if (ec) return send_failed(connection, ec);
+    sent_now_.push_back(&connection);
+}
+
+void Worker::on_reply(PooledConnection& connection, ReplyStatus status) {
+    auto& link = connection.link;
+    const auto epoch = link.epoch();
+    const auto depth = pools_[connection.pool].depth;
+    for (;;) {
+        if (connection.users.size() == connection.unsent) {  // nothing was asked
+            return fail_exchanges(connection, Outcome::protocol_error);
+        }
+        auto& user = *connection.users.front();
+        if (user.timing.first_byte == TimePoint{}) user.timing.first_byte = now_;
+        if (status == ReplyStatus::incomplete) return start_read(connection);
+        if (status == ReplyStatus::malformed) {
+            return fail_exchanges(connection, Outcome::protocol_error);
+        }
+        const auto reply = link.view();
+        const auto outcome = judge_reply(plan_->steps[user.step], reply, *user.variables);
+        if (outcome != Outcome::ok) describe_failure(user, outcome, reply);
+        if (depth == 1) return finish_exchange(connection, outcome);
+        finish_one_of_several(connection, outcome);
+        if (epoch != link.epoch()) return;
+        if (connection.users.empty()) {
+            if (connection.state == PooledConnection::State::busy) {  // more came than was asked
+                close(connection, true);
+            }
+            return;
+        }
+        if (connection.users.size() == connection.unsent && link.reusable()) return;
+        status = link.next_reply();
+        if (status == ReplyStatus::incomplete && connection.users.size() == connection.unsent) {
+            return start_read(connection);  // bytes of a reply that nobody asked for
+        }
+    }
+}
+
+/// The only exchange on this connection has its answer. The connection is let go first, to
+/// whoever waits longest; then its user goes on.
+void Worker::finish_exchange(PooledConnection& connection, Outcome outcome) {
+    auto& user = *connection.users.pop();
     user.connection = nullptr;
     user.timing.done = now_;
     note_slow(user.timing.service_time());
-    if (answered(outcome)) ++answers_[connection.pool];
+    ++answers_[connection.pool];
+    const Traffic traffic{connection.link.take_bytes_in(), connection.request.size()};
+    record_opening(user, connection);
+    ++connection.exchanges;
 
+    // A request that is not out yet was answered early: what is left of it must not follow.
+    const bool reusable = connection.link.reusable() && !connection.writing;
     if (reusable && plan_->connections == ConnectionMode::pool) {
         connection_free(connection);
     } else {
         // A reply that ends the connection (Connection: close) is the server's close.
-        close(connection, reusable || !answered(outcome));
+        close(connection, reusable);
         grow(pools_[connection.pool]);
     }
-    complete(user, outcome, bytes_in, bytes_out);
+    complete(user, outcome, traffic);
 }
 
-void Worker::complete(User& user, Outcome outcome, std::uint64_t bytes_in,
-                      std::uint64_t bytes_out) {
-    record(user, outcome, bytes_in, bytes_out);
+/// The first of several exchanges on this connection has its answer.
+void Worker::finish_one_of_several(PooledConnection& connection, Outcome outcome) {
+    auto& user = *connection.users.pop();
+    user.connection = nullptr;
+    user.timing.done = now_;
+    note_slow(user.timing.service_time());
+    ++answers_[connection.pool];
+    record_opening(user, connection);
+    ++connection.exchanges;
+    const Traffic traffic{connection.link.take_bytes_in(), user.request_size};
+
+    if (connection.users.empty() && connection.link.reusable()) {
+        connection_free(connection);
+    } else {
+        room_free(connection);
+    }
+    complete(user, outcome, traffic);
+}
+
+/// The connection is lost, and with it every exchange that was sent on it. An idempotent
+/// request on a reused connection that got nothing of an answer is sent once more: the
+/// server closed the idle connection just when the request left, as any client knows it.
+void Worker::fail_exchanges(PooledConnection& connection, Outcome outcome) {
+    const bool no_answer = !connection.link.reply_started() && connection.exchanges > 0 &&
+                           (outcome == Outcome::closed_early || outcome == Outcome::reset);
+    auto users = std::move(connection.users);
+    connection.users = {};
+    const auto sent = users.size() - std::exchange(connection.unsent, 0);
+    connection.pending.clear();
+    close(connection, ended_by_us(outcome));
+    for (std::size_t i = 0; i < sent; ++i) {
+        auto& user = *users[i];
+        user.connection = nullptr;
+        user.timing.done = now_;
+        if (no_answer && !user.resent && plan_->steps[user.step].idempotent) {
+            user.resent = true;
+            ++interval_of(user.timing.intended).steps[user.step].resends;
+            auto& pool = pools_[connection.pool];
+            pool.waiting.push_front(&user);  // so that it gets a new connection
+            continue;
+        }
+        note_slow(user.timing.service_time());
+        complete(user, outcome, {0, i == 0 ? connection.request.size() : 0});
+    }
+    for (auto i = sent; i < users.size(); ++i) {
+        users[i]->connection = nullptr;
+        wait_for_connection(*users[i]);
+    }
+    grow(pools_[connection.pool]);
+}
+
+/// Whether the connection's first exchange has used up its time.
+std::optional<Outcome> Worker::slow_exchange(const PooledConnection& connection) const {
+    const auto& user = *connection.users.front();
+    if (user.timing.sent == TimePoint{}) return {};
+    const auto age = now_ - user.timing.sent;
+    const auto& first_byte = plan_->timeouts.first_byte;
+    if (age > plan_->steps[user.step].timeout) return Outcome::timeout;
+    if (first_byte && age > *first_byte && user.timing.first_byte == TimePoint{}) {
+        return Outcome::timeout;
+    }
+    return {};
+}
+
+void Worker::complete(User& user, Outcome outcome, Traffic traffic) {
+    record(user, outcome, traffic);
     user.due = user.timing.done;
     user.spent = user.timing.done - user.arrival - user.thought;
     if (outcome == Outcome::ok) {
@@ -80,14 +224,13 @@ void Worker::complete(User& user, Outcome outcome, std::uint64_t bytes_in,
     if (arrival_ && *arrival_ <= now_) start_due();
 }
 
-void Worker::record(const User& user, Outcome outcome, std::uint64_t bytes_in,
-                    std::uint64_t bytes_out) {
+void Worker::record(const User& user, Outcome outcome, Traffic traffic) {
     const auto& timing = user.timing;
     auto& interval = interval_of(timing.intended);
     auto& stats = interval.steps[user.step];
     ++stats.outcomes[static_cast<std::size_t>(outcome)];
-    stats.bytes_in += bytes_in;
-    stats.bytes_out += bytes_out;
+    stats.bytes_in += traffic.in;
+    stats.bytes_out += traffic.out;
     if (timing.sent != TimePoint{}) {
         ++interval.sent;
         interval.send_lag.record(timing.send_lag());
@@ -96,37 +239,52 @@ void Worker::record(const User& user, Outcome outcome, std::uint64_t bytes_in,
     if (answered(outcome)) {
         stats.response_time.record(timing.response_time());
         stats.service_time.record(timing.service_time());
+        stats.wait.record(timing.wait());
+        stats.read.record(timing.read());
         if (outcome == Outcome::ok) stats.response_time_ok.record(timing.response_time());
     } else {
         stats.response_time.record(Histogram::unanswered);
     }
-    if (outcome != Outcome::ok) keep_example(user, outcome, nullptr);
+    if (outcome != Outcome::ok) keep_example(user, outcome);
 }
 
-void Worker::keep_example(const User& user, Outcome outcome, const ResponseView* reply) {
-    auto& kept = examples_[static_cast<std::size_t>(outcome)];
-    const bool preparing = user.work != User::Work::journey;
-    if (!reply && example_taken_) {  // on_reply has kept it already, with the reply's text
-        example_taken_ = false;
-        return;
+/// What it took to open the connection, counted under the first exchange on it.
+void Worker::record_opening(const User& user, PooledConnection& connection) {
+    if (connection.opening_recorded) return;
+    connection.opening_recorded = true;
+    auto& stats = interval_of(user.timing.intended).steps[user.step];
+    stats.connect.record(connection.connect_time);
+    if (connection.link.tls()) stats.tls.record(connection.tls_time);
+}
+
+/// Whether an example of this outcome is still of interest.
+bool Worker::wants_example(const User& user, Outcome outcome) const {
+    if (user.work != User::Work::journey) return start_problem_.empty();
+    return examples_[static_cast<std::size_t>(outcome)] < examples_per_outcome;
+}
+
+/// Remembers what the reply said, for keep_example.
+void Worker::describe_failure(const User& user, Outcome outcome, const ResponseView& reply) {
+    failure_detail_.clear();
+    if (!wants_example(user, outcome)) return;
+    if (reply.status != 0) {
+        failure_detail_ = "HTTP " + std::to_string(reply.status) + " ";
+        failure_detail_ += reply.body.substr(0, example_length);
+    } else if (reply.is_redis()) {
+        failure_detail_ = reply.reply[0].text.substr(0, example_length);
     }
-    if (kept >= examples_per_outcome && !preparing) return;
+}
+
+void Worker::keep_example(const User& user, Outcome outcome) {
+    const auto detail = std::exchange(failure_detail_, {});
+    if (!wants_example(user, outcome)) return;
     std::string text{to_string(outcome)};
-    if (reply && reply->status != 0) {
-        text += ": HTTP " + std::to_string(reply->status) + " ";
-        text += reply->body.substr(0, example_length);
-    } else if (reply && reply->is_redis()) {
-        text += ": ";
-        text += reply->reply[0].text.substr(0, example_length);
-    }
-    example_taken_ = reply != nullptr;
-    if (preparing) {
-        if (start_problem_.empty()) {
-            start_problem_ = "step \"" + plan_->steps[user.step].name + "\" ended with " + text;
-        }
+    if (!detail.empty()) text += ": " + detail;
+    if (user.work != User::Work::journey) {
+        start_problem_ = "step \"" + plan_->steps[user.step].name + "\" ended with " + text;
         return;
     }
-    ++kept;
+    ++examples_[static_cast<std::size_t>(outcome)];
     asio::post(control_, [to = &events_,
                           example = FailureExample{outcome, user.step, std::move(text)}]() mutable {
         to->example(std::move(example));

@@ -130,7 +130,7 @@ void Worker::advance(User& user) {
                                 ? first_step(plan_->journeys[user.journey])
                                 : 0;
                 user.timing = {user.due, user.due, {}, now_};
-                return complete(user, Outcome::client_limit, 0, 0);
+                return complete(user, Outcome::client_limit, {});
             }
         } else if (const auto* think = std::get_if<ThinkAction>(&action)) {
             const Duration d{rng_.between(think->low.count(), think->high.count())};

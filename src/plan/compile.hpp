@@ -1,5 +1,7 @@
 #pragma once
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,6 +10,17 @@
 
 namespace loadline {
 
+/// What the command line says about connections and time-outs. Files are relative to the
+/// working folder.
+struct TransportFlags {
+    std::optional<Duration> timeout, connect_timeout;
+    std::string tls_ca, tls_cert, tls_key;
+    bool insecure = false, no_tls_resume = false;
+
+    /// Changes the plan's own settings. The text says what does not fit; empty: all does.
+    std::string apply_to(Plan& plan) const;
+};
+
 /// What the command line changes in a scenario before it is compiled. Flags win.
 struct Overrides {
     std::vector<std::pair<std::string, std::string>> targets;  ///< NAME=URL
@@ -15,6 +28,7 @@ struct Overrides {
     std::optional<Rate> rate;  ///< of all journeys together; also turns `users` into open load
     std::optional<Arrivals> arrivals;
     std::optional<Duration> duration, warmup;
+    TransportFlags transport;
     std::filesystem::path data_dir;  ///< where relative CSV paths are tried first; empty: none
 };
 

@@ -63,6 +63,9 @@ std::string name_hint(std::string_view word, const std::vector<std::string_view>
                       std::string_view list_intro);
 
 /// The passes, each in its own file. All read the scenario and fill `context.plan`.
+void compile_targets(CompileContext& context, const Node& root);
+void override_targets(CompileContext& context);
+void compile_transport(CompileContext& context, const Node& root);
 void compile_data(CompileContext& context, const Node& root);
 void compile_sequences(CompileContext& context, const Node& root);
 /// After the journeys, some of which have a rate of their own; with the flags applied.
@@ -70,6 +73,9 @@ void compile_load(CompileContext& context, const Node& root);
 
 /// Puts the flags that change the load into the scenario as it is run.
 void write_load_overrides(const Overrides& flags, const Plan& plan, nlohmann::ordered_json& json);
+
+/// Puts the flags of the transport where the scenario's own stand.
+void write_transport(const TransportFlags& flags, nlohmann::ordered_json& json);
 
 /// What the names in one list of steps stand for, growing from step to step.
 struct StepScope {

@@ -232,13 +232,6 @@ void measure_stages(CompileContext& context, const Node& root) {
     context.problem(root.at("load").at("warmup"), message, "shorten it, or add a stage");
 }
 
-std::string written(Duration d) {
-    const auto ns = d.count();
-    return ns % 1'000'000'000 == 0 ? fmt::format("{}s", ns / 1'000'000'000)
-           : ns % 1'000'000 == 0   ? fmt::format("{}ms", ns / 1'000'000)
-                                   : fmt::format("{}ns", ns);
-}
-
 }  // namespace
 
 void compile_load(CompileContext& context, const Node& root) {
@@ -281,8 +274,8 @@ void write_load_overrides(const Overrides& flags, const Plan& plan, nlohmann::or
     if (flags.arrivals) {
         json["load"]["arrivals"] = *flags.arrivals == Arrivals::poisson ? "poisson" : "paced";
     }
-    if (flags.duration) json["load"]["duration"] = written(*flags.duration);
-    if (flags.warmup) json["load"]["warmup"] = written(*flags.warmup);
+    if (flags.duration) json["load"]["duration"] = format_duration_exact(*flags.duration);
+    if (flags.warmup) json["load"]["warmup"] = format_duration_exact(*flags.warmup);
 }
 
 }  // namespace loadline

@@ -38,9 +38,7 @@ public:
         } else {
             return std::nullopt;
         }
-        if (const auto timeout = context_.duration(node_.at("timeout"), false)) {
-            step_.timeout = *timeout;
-        }
+        step_.timeout = context_.duration(node_.at("timeout"), false).value_or(Duration{});
         captures();
         const auto mark = transaction();
         context_.plan.steps.push_back(std::move(step_));
@@ -94,6 +92,7 @@ private:
             context_.problem(at, problem, "", head.method);
         }
         step_.head_request = head.method == "HEAD";
+        step_.idempotent = is_idempotent(head.method);
         if (where.find("://") < where.find_first_of("/?")) {
             context_.problem(at, fmt::format("{} names an address instead of a target", subject_),
                              "name the address under \"targets\", and write \"GET service/path\"",

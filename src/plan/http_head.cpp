@@ -65,6 +65,11 @@ std::string header_problem(std::string_view name) {
     return {};
 }
 
+bool is_idempotent(std::string_view method) {
+    constexpr std::string_view methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
+    return std::find(std::begin(methods), std::end(methods), method) != std::end(methods);
+}
+
 bool always_has_body(std::string_view method) {
     return method == "POST" || method == "PUT" || method == "PATCH";
 }

@@ -28,6 +28,9 @@ std::string header_problem(std::string_view name);
 /// Whether a request of this method carries a length even without a body.
 bool always_has_body(std::string_view method);
 
+/// Whether sending a request of this method twice does what sending it once does (RFC 9110).
+bool is_idempotent(std::string_view method);
+
 /// Why this cannot be a method, such as a lower-case one; empty when it can.
 std::string method_problem(std::string_view method);
 

@@ -58,15 +58,40 @@ Result<HttpHead> parse_head(const OneLiner& one_liner, std::vector<std::string>&
     return head;
 }
 
-Result<StepPlan> parse_step(const OneLiner& one_liner, std::vector<std::string>& secrets) {
+Result<StepPlan> parse_command(const OneLiner& one_liner, std::vector<std::string>& secrets) {
+    if (one_liner.command.empty()) {
+        return usage_error(
+            "a redis:// URL wants a command\n   hint: put it behind --: "
+            "loadline redis://host -c50 -- GET 'key:${counter}'");
+    }
+    if (one_liner.method != "GET" || !one_liner.headers.empty() || !one_liner.body.empty()) {
+        return usage_error("--method, --header and --body belong to http:// URLs");
+    }
+    StepPlan step;
+    step.redis = true;
+    for (const auto& word : one_liner.command) {
+        auto parsed =
+            parse(fmt::format("the word \"{}\"", word), word, Template::Escape::none, secrets);
+        if (!parsed) return parsed.error();
+        step.arguments.emplace_back(std::move(*parsed));
+    }
+    return step;
+}
+
+Result<StepPlan> parse_request(const OneLiner& one_liner, std::vector<std::string>& secrets) {
+    if (!one_liner.command.empty()) {
+        return usage_error(
+            fmt::format("\"{}\" is one word too many: commands belong to redis:// "
+                        "URLs",
+                        one_liner.command.front()));
+    }
     auto head = parse_head(one_liner, secrets);
     if (!head) return head.error();
     auto body = parse("--body", one_liner.body, Template::Escape::none, secrets);
     if (!body) return body.error();
     StepPlan step;
-    step.name = "request";
-    step.transaction = true;
     step.head_request = one_liner.method == "HEAD";
+    step.idempotent = is_idempotent(one_liner.method);
     step.has_body = !one_liner.body.empty() || always_has_body(one_liner.method);
     step.body = Template{std::move(*body)};
     auto bare = one_liner.url;
@@ -79,7 +104,7 @@ Result<StepPlan> parse_step(const OneLiner& one_liner, std::vector<std::string>&
 std::string plan_name(const Url& url) {
     auto name = url.endpoint();
     for (char& c : name) {
-        if (c == ':' || c == '[' || c == ']') c = '-';
+        if (c == ':' || c == '[' || c == ']' || c == '/') c = '-';
     }
     return name;
 }
@@ -87,25 +112,26 @@ std::string plan_name(const Url& url) {
 }  // namespace
 
 Result<std::shared_ptr<const Plan>> plan_for_url(const OneLiner& one_liner) {
-    if (one_liner.url.scheme != "http") {
-        return usage_error(fmt::format(
-            "{}:// is not served by this version of loadline here\n   hint: {}",
-            one_liner.url.scheme,
-            one_liner.url.is_redis() ? "write a scenario with \"redis\" steps" : "use http://"));
-    }
     auto plan = std::make_shared<Plan>();
     plan->name = plan_name(one_liner.url);
     plan->load = one_liner.load;
-    auto step = parse_step(one_liner, plan->secrets);
+    const bool redis = one_liner.url.is_redis();
+    auto step =
+        redis ? parse_command(one_liner, plan->secrets) : parse_request(one_liner, plan->secrets);
     if (!step) return step.error();
+    step->name = "request";
+    step->transaction = true;
     plan->targets.push_back({"target", one_liner.url});
-    plan->targets.back().url.path.clear();
+    if (!redis) plan->targets.back().url.path.clear();
     plan->steps.push_back(std::move(*step));
     JourneyPlan journey;
     journey.name = "request";
     journey.actions.emplace_back(ExchangeAction{0});
     plan->journeys.push_back(std::move(journey));
     if (!one_liner.url.password.empty()) plan->secrets.push_back(one_liner.url.password);
+    if (const auto problem = one_liner.transport.apply_to(*plan); !problem.empty()) {
+        return usage_error(problem);
+    }
 
     auto slos = one_liner.slos;
     if (slos.empty()) slos = {"p99 <= 100ms", "errors <= 0.1%"};

@@ -11,6 +11,7 @@
 #include "base/rate.hpp"
 #include "base/response_view.hpp"
 #include "base/time.hpp"
+#include "base/tls_options.hpp"
 #include "base/url.hpp"
 #include "plan/check.hpp"
 #include "plan/extract.hpp"
@@ -32,6 +33,12 @@ struct TargetPlan {
     Url url;
 };
 
+/// Where a target was found when the load began.
+struct TargetAddresses {
+    std::vector<std::string> addresses;  ///< those that answered, used in turn
+    Duration resolve_time{};
+};
+
 /// One request to send. `request` renders to the bytes on the wire.
 ///
 /// HTTP: `head` is the request line and the headers without Content-Length and without
@@ -46,6 +53,7 @@ struct StepPlan {
 
     bool redis = false;
     bool head_request = false;  ///< HEAD: the answer has no body
+    bool idempotent = false;    ///< may be sent again when a reused connection turns out dead
     Template head, body;
     bool has_body = false;
     std::vector<Template> arguments;
@@ -119,6 +127,15 @@ enum class ConnectionMode : std::uint8_t {
     per_request,  ///< a new one for every exchange; we close first, after the reply
 };
 
+/// How long each phase before the answer may take. The whole exchange has a limit per step.
+struct Timeouts {
+    Duration resolve = std::chrono::seconds{5};
+    Duration connect = std::chrono::seconds{5};
+    Duration tls = std::chrono::seconds{5};     ///< the handshake
+    std::optional<Duration> first_byte{};       ///< from `sent`
+    Duration whole = std::chrono::seconds{10};  ///< of steps without a time-out of their own
+};
+
 struct Plan {
     std::string name;
     std::vector<TargetPlan> targets;
@@ -132,6 +149,8 @@ struct Plan {
     std::vector<SloClause> slos;
     LoadPlan load;
     ConnectionMode connections = ConnectionMode::pool;
+    TlsOptions tls;
+    Timeouts timeouts;
     std::optional<std::uint16_t> watch_port;
     std::vector<std::string> secrets;  ///< values that must never reach a report or a log
 

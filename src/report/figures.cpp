@@ -1,6 +1,7 @@
 #include "report/figures.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -70,9 +71,33 @@ std::vector<std::size_t> listed_steps(const RunResult& result) {
 
 double journeys_per_second(const RunResult& result) {
     const auto length = to_seconds(result.measurement.measured);
-    std::uint64_t ended = 0;
-    for (const auto& journey : result.measurement.total.journeys) ended += journey.count();
-    return length > 0 ? static_cast<double>(ended) / length : 0;
+    return length > 0 ? static_cast<double>(result.measurement.throughput.journeys) / length : 0;
+}
+
+std::string cpu_text(const GeneratorHealth& g) {
+    auto text = fmt::format("{} of a core by the busiest worker", format_share(g.cpu_share_max));
+    if (g.worker_cpu.size() > 1 && g.worker_cpu.size() <= 8) {
+        std::vector<std::string> shares;
+        for (const auto share : g.worker_cpu) shares.push_back(format_share(share));
+        text += fmt::format(" ({})", fmt::join(shares, ", "));
+    }
+    if (g.steal_share) {
+        text += fmt::format("; {} stolen by the hypervisor", format_share(*g.steal_share));
+    }
+    if (g.throttled && *g.throttled > Duration{}) {
+        text += fmt::format("; throttled for {}", format_duration(*g.throttled));
+    }
+    return text;
+}
+
+std::string sockets_text(const GeneratorHealth& g) {
+    auto text = fmt::format("{} connections", count_text(g.connections_max));
+    if (g.descriptors_max && g.descriptor_limit > 0) {
+        text += fmt::format("; {} of {} file descriptors", count_text(*g.descriptors_max),
+                            count_text(g.descriptor_limit));
+    }
+    if (g.time_wait_max) text += fmt::format("; {} in TIME_WAIT", count_text(*g.time_wait_max));
+    return text;
 }
 
 std::string latency_text(Duration value, Duration timeout) {

@@ -41,6 +41,11 @@ std::vector<std::size_t> listed_steps(const RunResult& result);
 /// Journeys that came to an end, per second of the measured window.
 double journeys_per_second(const RunResult& result);
 
+/// "8.3 % of a core by the busiest worker (8.3 %, 7.9 %); 0.1 % stolen by the hypervisor"
+std::string cpu_text(const GeneratorHealth& health);
+/// "64 connections; 85 of 1 048 576 file descriptors; 12 in TIME_WAIT": at most.
+std::string sockets_text(const GeneratorHealth& health);
+
 /// "4.12 ms"; "> 10 s" when unanswered ones reach it; "0" stays "0".
 std::string latency_text(Duration value, Duration timeout);
 /// The same of a percentile; "–" when there are fewer than 1/(1-q) values.

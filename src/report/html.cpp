@@ -12,6 +12,7 @@
 #include "report/figures.hpp"
 #include "report/markup.hpp"
 #include "report/page_parts.hpp"
+#include "report/phases.hpp"
 
 namespace loadline {
 namespace {
@@ -92,7 +93,7 @@ private:
 
     std::string key_figures() const {
         const auto length = to_seconds(result_.measurement.measured);
-        const auto ok = pooled_.outcomes[static_cast<std::size_t>(Outcome::ok)];
+        const auto ok = result_.measurement.throughput.ok;
         const auto n = static_cast<double>(pooled_.count());
         std::string out = "<dl class=\"figures\">\n";
         const auto add = [&](const char* name, const std::string& value, const std::string& unit) {
@@ -246,7 +247,22 @@ private:
                  at(stats.service_time, 0.5), at(stats.service_time, 0.99)},
                 {}, stats.errors() ? "fail" : "", 4);
         }
-        return heading("Steps") + table.text();
+        return heading("Steps") + table.text() + phases();
+    }
+
+    std::string phases() const {
+        const auto phases = phase_table(result_);
+        if (phases.rows.empty()) return {};
+        auto titles = phases.titles;
+        titles[0] = "<Step";
+        HtmlTable table{"Where the time went", titles};
+        for (const auto& row : phases.rows) table.add(row);
+        auto out = heading("Where the time went",
+                           "Opening connections (counted under their first exchange), waiting for "
+                           "the first byte, reading to the last.") +
+                   table.text();
+        if (const auto text = resends_text(result_); !text.empty()) out += note(text);
+        return out;
     }
 
     std::string outcomes() const {
@@ -328,8 +344,8 @@ private:
                                round_duration(g.lag_bound), g.lag_windows_over, g.lag_windows)});
         table.add({"Pool wait", fmt::format("p50 {}, p99 {}", format_duration(g.pool_wait_p50),
                                             format_duration(g.pool_wait_p99))});
-        table.add({"CPU of the busiest worker", format_share(g.cpu_share_max) + " of a core"});
-        if (g.steal_share) table.add({"Stolen by the hypervisor", format_share(*g.steal_share)});
+        table.add({"CPU", cpu_text(g)});
+        table.add({"At most", sockets_text(g)});
         for (const auto& limit : g.limits) table.add({"Limit", limit.text}, {}, "invalid", 1);
         for (const auto& text : g.notes) table.add({"Note", text});
         return heading("Generator",
@@ -348,8 +364,9 @@ private:
         table.add({"Scenario",
                    fmt::format("{} (hash {})", result_.scenario_name, result_.scenario_hash)});
         for (const auto& target : plan.targets) {
-            table.add({"Target " + target.name, target.url.scheme + "://" + target.url.endpoint()});
+            table.add({"Target " + target.name, target.url.origin()});
         }
+        for (const auto& text : address_texts(result_)) table.add({"Address", text});
         table.add(
             {"Connections", plan.connections == ConnectionMode::pool ? "pool" : "per-request"});
         table.add({"Seed, threads", fmt::format("{}, {}", result_.seed, result_.threads)});

@@ -8,6 +8,7 @@
 
 #include "base/units.hpp"
 #include "report/figures.hpp"
+#include "report/phases.hpp"
 #include "report/text.hpp"
 
 namespace loadline {
@@ -57,6 +58,7 @@ public:
         probes();
         ladder_of_transactions();
         steps();
+        phases();
         throughput();
         outcomes();
         generator();
@@ -244,16 +246,32 @@ private:
         }
     }
 
+    void phases() {
+        const auto phases = phase_table(result_);
+        if (phases.rows.empty()) return;
+        title("Where the time went", "wait: to the first byte; read: to the last");
+        std::vector<Table::Column> columns;
+        for (const auto& name : phases.titles)
+            columns.push_back({name, columns.empty(), columns.empty()});
+        Table table{columns};
+        for (const auto& row : phases.rows) {
+            std::vector<Cell> cells;
+            for (const auto& text : row) cells.push_back({printable(text)});
+            table.add(std::move(cells));
+        }
+        write(table);
+        if (const auto text = resends_text(result_); !text.empty()) sentence("  ", text);
+    }
+
     void throughput() {
         const auto& m = result_.measurement;
         const auto length = to_seconds(m.measured);
         if (length <= 0) return;
-        const auto pooled = pooled_transactions(result_);
-        const auto ok = pooled.outcomes[static_cast<std::size_t>(Outcome::ok)];
+        const auto& ended = m.throughput;
         const auto per_second = [&](std::uint64_t n) {
             return format_number(static_cast<double>(n) / length);
         };
-        title("Rate and throughput");
+        title("Rate and throughput", "throughput: what ended within the measured window");
         Table table{{{""}, {""}, {"", true}, {"", true}}};
         if (m.intended_rate > 0) {
             table.add({{"rate"}, {format_number(m.intended_rate)}, {"journeys/s intended"}, {""}});
@@ -268,10 +286,13 @@ private:
                    {"journeys/s ended"},
                    {""}});
         table.add({{""},
-                   {per_second(pooled.service_time.count())},
+                   {per_second(ended.answered)},
                    {"transactions/s answered"},
-                   {count_text(pooled.service_time.count()), Style::dim}});
-        table.add({{""}, {per_second(ok)}, {"transactions/s ok"}, {count_text(ok), Style::dim}});
+                   {count_text(ended.answered), Style::dim}});
+        table.add({{""},
+                   {per_second(ended.ok)},
+                   {"transactions/s ok"},
+                   {count_text(ended.ok), Style::dim}});
         write(table);
     }
 
@@ -325,10 +346,8 @@ private:
             {{"pool wait"},
              {fmt::format("p50 {}, p99 {}; the server's doing, part of the response time",
                           format_duration(g.pool_wait_p50), format_duration(g.pool_wait_p99))}});
-        auto cpu = fmt::format("{} of a core by the busiest worker", format_share(g.cpu_share_max));
-        if (g.steal_share)
-            cpu += fmt::format("; {} stolen by the hypervisor", format_share(*g.steal_share));
-        table.add({{"CPU"}, {cpu}});
+        table.add({{"CPU"}, {cpu_text(g)}});
+        table.add({{"at most"}, {sockets_text(g)}});
         write(table);
         for (const auto& limit : g.limits) sentence("  limit: ", limit.text, Style::doubtful);
         for (const auto& note : g.notes) sentence("  note: ", note, Style::dim);

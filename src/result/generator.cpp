@@ -16,9 +16,36 @@ constexpr double cap_waits_allowed = 0.01;
 constexpr double high_cpu_open = 0.85;
 constexpr double high_cpu_closed = 0.95;
 constexpr double high_steal = 0.02;
+constexpr double high_throttling = 0.01;
 
 bool exceeds_share(std::uint64_t part, std::uint64_t whole, double share) {
     return static_cast<double>(part) > share * static_cast<double>(whole);
+}
+
+void keep_max(std::optional<std::uint64_t>& most, const std::optional<std::uint64_t>& value) {
+    if (value && (!most || *value > *most)) most = value;
+}
+
+/// The seconds as one: CPU and steal on average, throttling in all, the rest at most.
+void sum_up(const std::vector<GeneratorSecond>& seconds, GeneratorHealth& health) {
+    double steal = 0;
+    std::size_t steal_known = 0;
+    for (const auto& second : seconds) {
+        health.worker_cpu.resize(std::max(health.worker_cpu.size(), second.worker_cpu.size()));
+        for (std::size_t i = 0; i < second.worker_cpu.size(); ++i) {
+            health.worker_cpu[i] += second.worker_cpu[i] / static_cast<double>(seconds.size());
+        }
+        if (second.steal_share) {
+            steal += *second.steal_share;
+            ++steal_known;
+        }
+        if (second.throttled) {
+            health.throttled = health.throttled.value_or(Duration{}) + *second.throttled;
+        }
+        keep_max(health.descriptors_max, second.descriptors);
+        keep_max(health.time_wait_max, second.time_wait);
+    }
+    if (steal_known > 0) health.steal_share = steal / static_cast<double>(steal_known);
 }
 
 GeneratorHealth figures(const GeneratorFacts& facts) {
@@ -37,7 +64,9 @@ GeneratorHealth figures(const GeneratorFacts& facts) {
     health.pool_wait_p50 = read(total.pool_wait, 0.5);
     health.pool_wait_p99 = read(total.pool_wait, 0.99);
     health.cpu_share_max = facts.cpu_share_max;
-    health.steal_share = facts.steal_share;
+    health.descriptor_limit = facts.descriptor_limit;
+    health.connections_max = facts.connections_max;
+    sum_up(facts.seconds, health);
     health.lag_bound = std::max<Duration>(std::chrono::milliseconds{1}, facts.latency_limit / 20);
     health.lag_windows = facts.lag_p99_ms.size();
     health.lag_windows_over = static_cast<std::uint64_t>(
@@ -79,7 +108,7 @@ std::vector<Reason> limits_of(const GeneratorFacts& facts, const GeneratorHealth
     return limits;
 }
 
-std::vector<std::string> notes_of(const GeneratorFacts& facts) {
+std::vector<std::string> notes_of(const GeneratorFacts& facts, const GeneratorHealth& health) {
     std::vector<std::string> notes;
     const auto cpu = format_share(facts.cpu_share_max);
     if (facts.open_model && facts.cpu_share_max > high_cpu_open) {
@@ -89,9 +118,14 @@ std::vector<std::string> notes_of(const GeneratorFacts& facts) {
         notes.push_back(
             fmt::format("limited by the generator: its busiest worker used {} of a core", cpu));
     }
-    if (facts.steal_share && *facts.steal_share > high_steal) {
+    if (health.steal_share && *health.steal_share > high_steal) {
         notes.push_back(fmt::format("the hypervisor took {} of the CPU time",
-                                    format_share(*facts.steal_share)));
+                                    format_share(*health.steal_share)));
+    }
+    const auto length = std::chrono::seconds{facts.seconds.size()};  // nearly
+    if (health.throttled && *health.throttled > length * high_throttling) {
+        notes.push_back(fmt::format("the CPU quota of a cgroup held us back for {} in all",
+                                    format_duration(*health.throttled)));
     }
     return notes;
 }
@@ -101,7 +135,7 @@ std::vector<std::string> notes_of(const GeneratorFacts& facts) {
 GeneratorHealth judge_generator(const GeneratorFacts& facts) {
     GeneratorHealth health = figures(facts);
     health.limits = limits_of(facts, health);
-    health.notes = notes_of(facts);
+    health.notes = notes_of(facts, health);
     return health;
 }
 

@@ -77,7 +77,19 @@ Json step_json(const StepStats& stats, Duration timeout, Duration measured) {
     return out;
 }
 
-Json with_histograms(Json out, const StepStats& stats) {
+/// What only exchanges have, and journeys have not.
+Json exchange_json(const StepStats& stats, Duration timeout, Duration measured) {
+    auto out = step_json(stats, timeout, measured);
+    const std::pair<const char*, const Histogram&> phases[] = {{"connect_ms", stats.connect},
+                                                               {"tls_ms", stats.tls},
+                                                               {"wait_ms", stats.wait},
+                                                               {"read_ms", stats.read}};
+    for (const auto& [key, histogram] : phases) {
+        if (histogram.count() == 0) continue;
+        out[key] = latencies(histogram, timeout);
+        out[key]["count"] = histogram.count();
+    }
+    out["resends"] = stats.resends;
     out["response_time_hdr"] = encode_histogram(stats.response_time);
     out["service_time_hdr"] = encode_histogram(stats.service_time);
     return out;
@@ -146,8 +158,7 @@ Json config(const RunResult& r) {
     out["connection_mode"] = plan.connections == ConnectionMode::pool ? "pool" : "per-request";
     add_load(plan, out);
     for (const auto& target : plan.targets) {
-        out["targets"][target.name] =
-            target.url.scheme + "://" + target.url.endpoint();  // no credentials
+        out["targets"][target.name] = target.url.origin();  // no credentials
     }
     return out;
 }
@@ -173,7 +184,13 @@ Json generator_json(const GeneratorHealth& g) {
     out["lag_windows"] = g.lag_windows;
     out["lag_windows_over"] = g.lag_windows_over;
     out["cpu_share_max"] = g.cpu_share_max;
+    out["worker_cpu_shares"] = g.worker_cpu;
     if (g.steal_share) out["steal_share"] = *g.steal_share;
+    if (g.throttled) out["throttled_ms"] = ms(*g.throttled);
+    if (g.descriptors_max) out["descriptors_max"] = *g.descriptors_max;
+    if (g.descriptor_limit > 0) out["descriptor_limit"] = g.descriptor_limit;
+    out["connections_max"] = g.connections_max;
+    if (g.time_wait_max) out["time_wait_max"] = *g.time_wait_max;
     out["limits"] = reasons_json(g.limits);
     out["notes"] = g.notes;
     return out;
@@ -267,15 +284,18 @@ Json results(const RunResult& r) {
     const auto& m = r.measurement;
     Json out;
     const auto pooled = pooled_transactions(plan, m.total);
-    out["total"] = with_histograms(step_json(pooled, largest_timeout(plan), m.measured), pooled);
-    out["total"]["tps"] =
-        per_second(pooled.outcomes[static_cast<std::size_t>(Outcome::ok)], m.measured);
+    out["total"] = exchange_json(pooled, largest_timeout(plan), m.measured);
+    out["total"]["tps"] = per_second(m.throughput.ok, m.measured);
     out["measured_s"] = to_seconds(m.measured);
+    for (std::size_t i = 0; i < r.addresses.size(); ++i) {
+        const auto& [addresses, took] = r.addresses[i];
+        out["targets"][plan.targets[i].name] = {{"addresses", addresses}, {"resolve_ms", ms(took)}};
+    }
     out["steps"] = Json::object();
     for (std::size_t i = 0; i < m.total.steps.size(); ++i) {
         const auto& stats = m.total.steps[i];
         if (stats.count() == 0) continue;
-        auto step = with_histograms(step_json(stats, plan.steps[i].timeout, m.measured), stats);
+        auto step = exchange_json(stats, plan.steps[i].timeout, m.measured);
         step["transaction"] = plan.steps[i].transaction;
         out["steps"][plan.steps[i].name] = std::move(step);
     }
@@ -342,12 +362,19 @@ Json timeline_json(const TimelinePoint& p) {
     add("max_ms", p.max);
     add("service_p50_ms", p.service_p50);
     add("service_p99_ms", p.service_p99);
+    add("send_lag_p50_ms", p.send_lag_p50);
     add("send_lag_p99_ms", p.send_lag_p99);
     add("pool_wait_p99_ms", p.pool_wait_p99);
     out["in_flight"] = p.in_flight;
     out["users"] = p.users;
     out["connections"] = p.connections;
     out["cpu_share_max"] = p.cpu_share_max;
+    const auto& g = p.generator;
+    out["worker_cpu_shares"] = g.worker_cpu;
+    if (g.steal_share) out["steal_share"] = *g.steal_share;
+    if (g.throttled) out["throttled_ms"] = ms(*g.throttled);
+    if (g.descriptors) out["descriptors"] = *g.descriptors;
+    if (g.time_wait) out["time_wait"] = *g.time_wait;
     if (p.sockets) {
         const auto& s = *p.sockets;
         auto& sockets = out["sockets"];

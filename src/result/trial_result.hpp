@@ -48,13 +48,26 @@ struct GeneratorHealth {
     Duration lag_bound{};
     Duration send_lag_p50{}, send_lag_p99{}, pool_wait_p50{}, pool_wait_p99{};
     double cpu_share_max = 0;           ///< useful CPU of the busiest worker, 0..1
+    std::vector<double> worker_cpu;     ///< of each worker
     std::optional<double> steal_share;  ///< of all cores' time, 0..1
-    std::vector<Reason> limits;         ///< what makes the trial INVALID; empty: innocent
-    std::vector<std::string> notes;     ///< explain, never decide
+    std::optional<Duration> throttled;  ///< held back by the CPU quota of a cgroup
+    /// The most there were at the end of any second.
+    std::optional<std::uint64_t> descriptors_max, time_wait_max;
+    std::uint64_t descriptor_limit = 0, connections_max = 0;
+    std::vector<Reason> limits;      ///< what makes the trial INVALID; empty: innocent
+    std::vector<std::string> notes;  ///< explain, never decide
 };
 
 enum class Phase : std::uint8_t { warmup, measure, drain, settle };
 const char* to_string(Phase phase);
+
+/// The generator's own state in one second; what could not be read is absent.
+struct GeneratorSecond {
+    std::vector<double> worker_cpu;  ///< useful CPU of each worker, 0..1
+    std::optional<double> steal_share;
+    std::optional<Duration> throttled;
+    std::optional<std::uint64_t> descriptors, time_wait;  ///< at its end
+};
 
 /// One second of a trial: what the live display, timeline.jsonl and the charts show.
 struct TimelinePoint {
@@ -67,9 +80,10 @@ struct TimelinePoint {
     std::array<std::uint64_t, outcome_count> outcomes{};
     Duration p50{}, p90{}, p99{}, p999{},
         max{};  ///< response time of transactions; p at 1 h: unanswered
-    Duration service_p50{}, service_p99{}, send_lag_p99{}, pool_wait_p99{};
+    Duration service_p50{}, service_p99{}, send_lag_p50{}, send_lag_p99{}, pool_wait_p99{};
     std::uint64_t in_flight = 0, users = 0, connections = 0;
     double cpu_share_max = 0;
+    GeneratorSecond generator;
     std::optional<SocketSample> sockets;
 };
 
@@ -89,13 +103,20 @@ struct StepSecond {
     std::string payload;  ///< as encode_histogram
 };
 
+/// What came to its end *within* the measured window, whenever it was due: an overloaded
+/// server's backlog, answered after the window, is no throughput.
+struct Ended {
+    std::uint64_t journeys = 0, answered = 0, ok = 0;  ///< the last two of transactions
+};
+
 /// What one trial measured, before anything is judged.
 struct TrialMeasurement {
     Interval total;  ///< everything due in the measured window
     std::vector<TimelinePoint> timeline;
     std::vector<StepSecond> step_seconds;  ///< of the measured window, in order of time: the .hlog
     std::vector<OutcomeExample> examples;
-    Duration measured{};       ///< length of the measured window
+    Duration measured{};  ///< length of the measured window
+    Ended throughput;
     double intended_rate = 0;  ///< journeys per second; 0: closed model
     GeneratorHealth generator;
     bool interrupted = false;     ///< SIGINT or SIGTERM
@@ -148,6 +169,7 @@ struct RunResult {
     Machine machine;
     bool target_shares_machine = false;  ///< every target is loopback
     std::shared_ptr<const Plan> plan;
+    std::vector<TargetAddresses> addresses;  ///< per target of the plan
 
     TrialMeasurement measurement;  ///< the run; for a search its hold (or last passing probe)
     std::vector<ClauseResult> clauses;

@@ -16,6 +16,8 @@ constexpr KeyShape scenario_keys[] = {
     {"slo", kind_list, "a list such as [\"p99 < 100ms\"]"},
     {"load", kind_object, "an object such as {\"rate\": \"500/s\"}"},
     {"connections", kind_text, "\"pool\" or \"per-request\""},
+    {"tls", kind_object, "an object such as {\"ca\": \"ca.pem\"}"},
+    {"timeouts", kind_object, "an object such as {\"connect\": \"2s\"}"},
     {"data", kind_object, "an object of names and sources"},
     {"sessions", kind_object, "an object of names and session pools"},
     {"setup", kind_list, steps},
@@ -42,6 +44,17 @@ constexpr KeyShape ramp_keys[] = {
     {"over", kind_text, duration, true},
 };
 constexpr KeyShape hold_keys[] = {{"hold", kind_text, duration, true}};
+
+constexpr KeyShape tls_keys[] = {
+    {"verify", kind_boolean, "true or false"},     {"ca", kind_text, "the path of a PEM file"},
+    {"cert", kind_text, "the path of a PEM file"}, {"key", kind_text, "the path of a PEM file"},
+    {"resume", kind_boolean, "true or false"},
+};
+constexpr KeyShape timeout_keys[] = {
+    {"resolve", kind_text, duration}, {"connect", kind_text, duration},
+    {"tls", kind_text, duration},     {"firstByte", kind_text, duration},
+    {"whole", kind_text, duration},
+};
 
 constexpr KeyShape feeder_keys[] = {
     {"csv", kind_text, "the path of a CSV file"},
@@ -117,6 +130,8 @@ const ObjectShape scenario_shape{"the scenario", scenario_keys, scenario_later};
 const ObjectShape load_shape{"\"load\"", load_keys, load_later};
 const ObjectShape ramp_shape{"a stage that changes the rate", ramp_keys, {}};
 const ObjectShape hold_shape{"a stage that holds the rate", hold_keys, {}};
+const ObjectShape tls_shape{"\"tls\"", tls_keys, {}};
+const ObjectShape timeouts_shape{"\"timeouts\"", timeout_keys, {}};
 const ObjectShape feeder_shape{"a data source", feeder_keys, feeder_later};
 const ObjectShape pool_shape{"a session pool", pool_keys, pool_later};
 const ObjectShape journey_shape{"a journey", journey_keys, journey_later};

@@ -64,6 +64,8 @@ public:
             require(clause, at, kind_text, "a text such as \"p99 < 100ms\"");
         });
         load(json);
+        member(json, "", "tls", tls_shape);
+        member(json, "", "timeouts", timeouts_shape);
         members(json, "", "data", [&](const Json& feeder, const std::string& at) {
             object(feeder, at, feeder_shape);
         });

@@ -26,6 +26,11 @@ void StepStats::merge(const StepStats& other) {
     response_time.merge(other.response_time);
     response_time_ok.merge(other.response_time_ok);
     service_time.merge(other.service_time);
+    connect.merge(other.connect);
+    tls.merge(other.tls);
+    wait.merge(other.wait);
+    read.merge(other.read);
+    resends += other.resends;
     bytes_in += other.bytes_in;
     bytes_out += other.bytes_out;
 }
@@ -35,7 +40,11 @@ void StepStats::clear() {
     response_time.clear();
     response_time_ok.clear();
     service_time.clear();
-    bytes_in = bytes_out = 0;
+    connect.clear();
+    tls.clear();
+    wait.clear();
+    read.clear();
+    bytes_in = bytes_out = resends = 0;
 }
 
 void Interval::add_sums(const Interval& other) {

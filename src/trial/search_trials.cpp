@@ -67,7 +67,7 @@ ProbeResult probe_of(const TrialSpec& spec, const Plan& plan, const TrialMeasure
     probe.planned = spec.length;
     probe.requests = all.count();
     if (m.measured > Duration{}) {
-        probe.transactions_per_s = static_cast<double>(all.outcomes[0]) / to_seconds(m.measured);
+        probe.transactions_per_s = static_cast<double>(m.throughput.ok) / to_seconds(m.measured);
     }
     probe.p50 = all.response_time.quantile(0.5);
     probe.p90 = all.response_time.quantile(0.9);
@@ -110,6 +110,7 @@ Result<RunResult> run_search(std::shared_ptr<const Plan> plan, const TrialOption
     RunResult result;
     result.command = "search";
     result.plan = plan;
+    result.addresses = stage.addresses();
     std::vector<ProbeResult> history;
     std::vector<TimelinePoint> timeline;
     bool interrupted = false;

@@ -8,6 +8,7 @@
 #include "result/generator.hpp"
 #include "result/verdict.hpp"
 #include "stats/hlog.hpp"
+#include "trial/generator_meter.hpp"
 
 namespace loadline {
 namespace {
@@ -49,6 +50,7 @@ TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadW
     point.max = response.max();
     point.service_p50 = service.quantile(0.5);
     point.service_p99 = service.quantile(0.99);
+    point.send_lag_p50 = all.send_lag.quantile(0.5);
     point.send_lag_p99 = all.send_lag.quantile(0.99);
     point.pool_wait_p99 = all.pool_wait.quantile(0.99);
     point.in_flight = all.in_flight;
@@ -57,6 +59,14 @@ TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadW
     const auto length = to_seconds(second.length);
     if (length > 0) point.cpu_share_max = to_seconds(second.measured.worker_cpu_busiest) / length;
     return point;
+}
+
+/// Adds what came to its end in one second.
+void add_ended(const Interval& second, const Plan& plan, Ended& sum) {
+    for (const auto& journey : second.journeys) sum.journeys += journey.count();
+    const auto pooled = pooled_transactions(plan, second);
+    sum.answered += pooled.service_time.count();
+    sum.ok += pooled.outcomes[static_cast<std::size_t>(Outcome::ok)];
 }
 
 /// Replaces every secret of the plan in a text that is going to be shown.
@@ -90,6 +100,8 @@ Result<std::unique_ptr<TrialStage>> TrialStage::open(std::shared_ptr<const Plan>
     engine.threads = options.threads;
     engine.max_users = options.max_users;
     engine.connections = options.connections;
+    engine.pipeline = options.pipeline;
+    engine.sources = options.sources;
     engine.seed = options.seed;
     engine.latency_limit = smallest_latency_limit(*plan);
     auto started = Engine::start(plan, engine);
@@ -107,7 +119,7 @@ void TrialStage::start_watcher() {
     watched_port_ = options_.watch_port ? options_.watch_port : plan_->watch_port;
     if (!watched_port_) {
         for (const auto& target : plan_->targets) {
-            if (!target.url.is_redis() && loopback(target.url)) {
+            if (!target.url.is_redis() && !target.url.is_unix() && loopback(target.url)) {
                 watched_port_ = target.url.port;
                 break;
             }
@@ -129,13 +141,15 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
                                      const std::function<bool(const Interval&)>& abort_early) {
     if (observer_.trial) observer_.trial(label, window.settle + window.length);
     TrialMeasurement m;
-    const auto steal_before = steal_ticks();
+    GeneratorMeter meter;
     const auto began = Clock::now();
     Duration length_measured{}, cpu_busiest{};
     Interval so_far{plan_->steps.size(), plan_->journeys.size()};
+    GeneratorFacts facts{m.total};
 
     auto result = engine_->run(window, [&](const SecondOfLoad& second) {
         auto point = point_of(second, *plan_, window);
+        point.generator = meter.second(second.worker_cpu, second.length);
         point.since_start = began - opened_ + second.since_start;
         if (watcher_) point.sockets = watcher_->latest();
         for (std::size_t i = 0; i < second.measured.steps.size(); ++i) {
@@ -151,6 +165,9 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
         if (point.phase == Phase::measure) {
             length_measured += second.length;
             cpu_busiest += second.measured.worker_cpu_busiest;
+            facts.seconds.push_back(point.generator);
+            facts.connections_max = std::max(facts.connections_max, point.connections);
+            add_ended(second.everything, *plan_, m.throughput);
         }
         slowest_ = std::max(slowest_, point.max);
         if (observer_.second) observer_.second(point);
@@ -190,7 +207,6 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
         }
     }
 
-    GeneratorFacts facts{m.total};
     facts.lag_p99_ms = std::move(result.lag_p99_ms);
     facts.latency_limit = smallest_latency_limit(*plan_);
     facts.open_model = window.rate.has_value();
@@ -200,12 +216,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     if (length_measured > Duration{}) {
         facts.cpu_share_max = to_seconds(cpu_busiest) / to_seconds(length_measured);
     }
-    const auto steal_after = steal_ticks();
-    const auto cores = std::max(1U, read_machine().cores);
-    if (steal_before && steal_after) {
-        facts.steal_share = static_cast<double>(*steal_after - *steal_before) / 100.0 /
-                            (to_seconds(Clock::now() - began) * cores);
-    }
+    facts.descriptor_limit = raise_fd_limit();
     m.generator = judge_generator(facts);
     return m;
 }
@@ -259,6 +270,7 @@ Result<RunResult> run_trial(std::shared_ptr<const Plan> plan, const TrialOptions
     RunResult result;
     result.command = "run";
     result.plan = plan;
+    result.addresses = (*stage)->addresses();
     result.measurement = (*stage)->measure({}, window);
     result.clauses = judge_clauses(*plan, result.measurement);
     (*stage)->judge_sockets(result);

@@ -17,6 +17,8 @@ struct TrialOptions {
     std::size_t max_users = 10'000;
     std::size_t connections = 10'000;  ///< cap per target
     bool connections_capped = false;   ///< the user gave the cap (or it is the one-liner's)
+    std::size_t pipeline = 1;          ///< commands in flight per Redis connection
+    std::vector<std::string> sources;  ///< our own addresses to connect from
     std::uint64_t seed = 1;
     std::optional<std::uint16_t> watch_port;  ///< nothing: the plan's, or the loopback target's
     std::optional<int> watch_pid;
@@ -54,6 +56,7 @@ public:
     void judge_sockets(RunResult& result);
 
     const Plan& plan() const { return *plan_; }
+    const std::vector<TargetAddresses>& addresses() const { return engine_->addresses(); }
     const TrialOptions& options() const { return options_; }
     const Observer& observer() const { return observer_; }
 

@@ -65,9 +65,10 @@ private:
 void loopback_exchange(benchmark::State& state) {
     EchoServer server;
     boost::asio::io_context io{1};
-    Connection connection{io, Protocol::http};
-    const TcpEndpoint to{boost::asio::ip::address_v4::loopback(), server.port()};
-    connection.async_connect(to, [](boost::system::error_code) {});
+    Connection connection{io, Protocol::http, nullptr};
+    const Endpoint to{
+        boost::asio::ip::tcp::endpoint{boost::asio::ip::address_v4::loopback(), server.port()}};
+    connection.async_connect(to, {}, [](boost::system::error_code) {});
     io.run();
     for (auto _ : state) {
         auto status = ReplyStatus::incomplete;

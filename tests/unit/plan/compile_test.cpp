@@ -209,7 +209,7 @@ TEST(Compile, TheScenarioAsRunHasTheFlagsInIt) {
               R"({"web":"http://10.0.0.1:81","cache":"redis://127.0.0.1"})");
     EXPECT_EQ(json["slo"].dump(), R"(["p90 < 1s"])");
     EXPECT_EQ(json["load"].dump(), R"({"drain":"1s","rate":"0.5/s","arrivals":"paced",)"
-                                   R"("duration":"90s","warmup":"1500ms"})");
+                                   R"("duration":"1m30s","warmup":"1s500ms"})");
 }
 
 TEST(Compile, AFlagReplacesATargetThatCouldNotBeRead) {
@@ -370,6 +370,47 @@ TEST(Compile, TakesEveryShippedScenario) {
         EXPECT_EQ(plan->watch_port, 8080);
         EXPECT_TRUE(text.starts_with("// "));
     }
+}
+
+TEST(Compile, TransportIsReadAndFlagsWin) {
+    Overrides flags;
+    flags.transport.insecure = true;
+    flags.transport.connect_timeout = seconds(1);
+    const auto compiled = compile_text(
+        around(
+            R"({"name": "s", "http": "GET web/"}, {"name": "own", "http": "PUT web/", "timeout": "3s"})",
+            R"("tls": {"ca": "ca.pem", "cert": "c.pem", "key": "sub/k.pem", "resume": false},
+                  "timeouts": {"resolve": "2s", "connect": "4s", "tls": "6s", "firstByte": "1s", "whole": "8s"},)"),
+        "folder/s.json", flags);
+    ASSERT_TRUE(std::holds_alternative<CompiledScenario>(compiled));
+    const auto& plan = *std::get<CompiledScenario>(compiled).plan;
+    EXPECT_EQ(plan.tls.ca, "folder/ca.pem");
+    EXPECT_EQ(plan.tls.certificate, "folder/c.pem");
+    EXPECT_EQ(plan.tls.key, "folder/sub/k.pem");
+    EXPECT_FALSE(plan.tls.resume);
+    EXPECT_FALSE(plan.tls.verify);
+    EXPECT_EQ(plan.timeouts.resolve, seconds(2));
+    EXPECT_EQ(plan.timeouts.connect, seconds(1));
+    EXPECT_EQ(plan.timeouts.tls, seconds(6));
+    EXPECT_EQ(plan.timeouts.first_byte, seconds(1));
+    EXPECT_EQ(plan.steps[0].timeout, seconds(8));
+    EXPECT_EQ(plan.steps[1].timeout, seconds(3));
+    const auto& json = std::get<CompiledScenario>(compiled).scenario.json;
+    EXPECT_EQ(json["tls"]["verify"], false);
+    EXPECT_EQ(json["timeouts"]["connect"], "1s");
+}
+
+TEST(Compile, OnlyIdempotentRequestsMayBeSentAgain) {
+    const auto compiled = compile_text(
+        around(R"({"name": "a", "http": "GET web/"}, {"name": "b", "http": "POST web/"},
+                  {"name": "c", "http": "DELETE web/"}, {"name": "d", "redis": ["GET", "x"], "on": "cache"})"),
+        "s.json", {});
+    ASSERT_TRUE(std::holds_alternative<CompiledScenario>(compiled));
+    const auto& steps = std::get<CompiledScenario>(compiled).plan->steps;
+    EXPECT_TRUE(steps[0].idempotent);
+    EXPECT_FALSE(steps[1].idempotent);
+    EXPECT_TRUE(steps[2].idempotent);
+    EXPECT_FALSE(steps[3].idempotent);
 }
 
 }  // namespace

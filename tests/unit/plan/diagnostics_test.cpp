@@ -111,31 +111,29 @@ s.json:3:71: error: step "a" uses ${p}, but nothing sets it
    hint: write "loadline": 1
 1 error; nothing was sent
 )"},
-        {"scheme of a target", R"({"loadline": 1, "targets": {"web": "https://h"},
+        {"scheme of a target", R"({"loadline": 1, "targets": {"web": "gopher://h"},
 "journeys": {"j": {"steps": [
 {"name": "a", "http": "GET web/"}
 ]}}})",
-         R"(s.json:1:36: error: https:// is not served by this version of loadline
-    1 | {"loadline": 1, "targets": {"web": "https://h"},
-      |                                    ^~~~~~~~~~~
-   hint: targets are http:// and redis://
+         R"(s.json:1:36: error: "gopher://h" is not a target URL: "gopher" is not http, https, redis or rediss
+    1 | {"loadline": 1, "targets": {"web": "gopher://h"},
+      |                                    ^~~~~~~~~~~~
 1 error; nothing was sent
 )"},
-        {"unix target", R"({"loadline": 1, "targets": {"web": "unix:/run/s"},
+        {"unix target", R"({"loadline": 1, "targets": {"web": "unix:run/s"},
 "journeys": {"j": {"steps": [
 {"name": "a", "http": "GET web/"}
 ]}}})",
-         R"(s.json:1:36: error: unix: is not served by this version of loadline
-    1 | {"loadline": 1, "targets": {"web": "unix:/run/s"},
-      |                                    ^~~~~~~~~~~~~
-   hint: give the address as http://host:port
+         R"(s.json:1:36: error: "unix:run/s" is not a target URL: behind unix: stands the absolute path of a socket
+    1 | {"loadline": 1, "targets": {"web": "unix:run/s"},
+      |                                    ^~~~~~~~~~~~
 1 error; nothing was sent
 )"},
         {"target that is no URL", R"({"loadline": 1, "targets": {"web": "127.0.0.1:80"},
 "journeys": {"j": {"steps": [
 {"name": "a", "http": "GET web/"}
 ]}}})",
-         R"(s.json:1:36: error: "127.0.0.1:80" is not a target URL: it must start with http:// or redis://
+         R"(s.json:1:36: error: "127.0.0.1:80" is not a target URL: it must start with http://, https://, redis://, rediss:// or unix:/
     1 | {"loadline": 1, "targets": {"web": "127.0.0.1:80"},
       |                                    ^~~~~~~~~~~~~~
 1 error; nothing was sent
@@ -763,7 +761,7 @@ TEST(CompileDiagnostics, FlagsNameTheFlag) {
               R"(error: --target wbe=: the scenario has no target "wbe"
    hint: did you mean "web"?
 error: --target web=: the scenario's steps speak http:// to it
-error: --target cache=: "http//h" is not a target URL: it must start with http:// or redis://
+error: --target cache=: "http//h" is not a target URL: it must start with http://, https://, redis://, rediss:// or unix:/
 error: --rate: the rate must be above zero
 error: --slo 'p99 << 1s': slo "p99 << 1s": duration "< 1s" is not like 250ms, 10s or 1m30s
    hint: write p99 < 100ms, p99.9(step) <= 1s, p95(journey:name) < 2s or errors < 0.1%

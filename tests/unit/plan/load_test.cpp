@@ -272,7 +272,8 @@ TEST(CompileLoad, EveryValueMayBeOfAnyKind) {
     for (const auto& text : texts) {
         ASSERT_EQ(diagnose(text), "valid");
         const auto valid = nlohmann::ordered_json::parse(text);
-        for (const auto& [pointer, ignored] : valid.flatten().items()) {
+        const auto flat = valid.flatten();
+        for (const auto& [pointer, ignored] : flat.items()) {
             for (const char* other : {"null", "true", "-1", "0", "1e300", "\"\"", "\"0\"", "[]",
                                       "[null]", "{}", "\"99999h\""}) {
                 auto changed = valid;

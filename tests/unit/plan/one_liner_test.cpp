@@ -66,11 +66,23 @@ TEST(PlanForUrl, NamesTheFlagThatIsWrong) {
         void (*change)(OneLiner&);
         const char* want;
     } rows[] = {
-        {"scheme", [](OneLiner& o) { o.url = *parse_url("redis://h"); },
-         "redis:// is not served by this version of loadline here\n   hint: write a scenario with "
-         "\"redis\" steps"},
-        {"tls", [](OneLiner& o) { o.url = *parse_url("https://h"); },
-         "https:// is not served by this version of loadline here\n   hint: use http://"},
+        {"redis without a command", [](OneLiner& o) { o.url = *parse_url("redis://h"); },
+         "a redis:// URL wants a command\n   hint: put it behind --: loadline redis://host -c50 -- "
+         "GET 'key:${counter}'"},
+        {"http with a command",
+         [](OneLiner& o) {
+             o.command = {"GET", "x"};
+         },
+         "\"GET\" is one word too many: commands belong to redis:// URLs"},
+        {"redis with a header",
+         [](OneLiner& o) {
+             o.url = *parse_url("redis://h");
+             o.command = {"PING"};
+             o.headers = {"A: b"};
+         },
+         "--method, --header and --body belong to http:// URLs"},
+        {"half a client certificate", [](OneLiner& o) { o.transport.tls_cert = "c.pem"; },
+         "--tls-cert and --tls-key belong together"},
         {"method", [](OneLiner& o) { o.method = "post"; },
          "--method: \"post\" is not a method; did you mean POST?"},
         {"header", [](OneLiner& o) { o.headers = {"X"}; },

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/rng.hpp"
+#include "result/verdict.hpp"
 #include "stats/hlog.hpp"
 
 namespace loadline::samples {
@@ -38,7 +39,10 @@ void record(StepStats& stats, Duration response, Duration service, std::uint64_t
     stats.outcomes[static_cast<std::size_t>(outcome)] += count;
     stats.response_time.record(answered(outcome) ? response : Histogram::unanswered, count);
     if (outcome == Outcome::ok) stats.response_time_ok.record(response, count);
-    if (answered(outcome)) stats.service_time.record(service, count);
+    if (!answered(outcome)) return;
+    stats.service_time.record(service, count);
+    stats.wait.record(service * 9 / 10, count);
+    stats.read.record(service / 10, count);
 }
 
 /// `count` values from 1 ms up, whose quantile q is `low` / (1 - q)^`tail`.
@@ -103,6 +107,11 @@ RunResult base_run(std::shared_ptr<const Plan> plan) {
     m.generator.send_lag_p99 = 41us;
     m.generator.pool_wait_p99 = 210us;
     m.generator.cpu_share_max = 0.083;
+    m.generator.worker_cpu = {0.083, 0.079};
+    m.generator.connections_max = 12;
+    m.generator.descriptors_max = 31;
+    m.generator.descriptor_limit = 1'048'576;
+    m.generator.time_wait_max = 4;
     m.generator.steal_share = 0.001;
     return r;
 }
@@ -113,6 +122,11 @@ void count_arrivals(RunResult& r, std::uint64_t arrivals) {
     r.measurement.generator.scheduled = arrivals;
     for (const auto& stats : total.steps) r.measurement.generator.sent += stats.count();
     total.sent = r.measurement.generator.sent;
+    auto& ended = r.measurement.throughput;
+    ended.journeys = total.journeys[0].count();
+    const auto pooled = pooled_transactions(*r.plan, total);
+    ended.answered = pooled.service_time.count();
+    ended.ok = pooled.outcomes[0];
 }
 
 /// One second under load: latencies spread around `p50`, 1.6 transactions a journey.
@@ -196,6 +210,9 @@ RunResult passing_run() {
     record_curve(m.total.steps[1], 4ms, 0.4, 1000);
     record_curve(m.total.steps[2], 6ms, 0.3, 1000);
     record(m.total.journeys[0], 11ms, 11ms, 1000);
+    m.total.steps[1].connect.record(150us, 100);
+    m.total.steps[1].tls.record(900us, 100);
+    m.total.steps[2].resends = 3;
     count_arrivals(r, 1000);
     r.target_shares_machine = true;
     r.clauses = {judged(percentile("p99 < 100ms", 0.99, 100ms), VerdictWord::pass, 2000, 24300us),

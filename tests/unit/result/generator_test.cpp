@@ -124,11 +124,41 @@ TEST(JudgeGenerator, CpuAndStealExplainAndNeverDecide) {
         GeneratorFacts facts{total};
         facts.open_model = row.open;
         facts.cpu_share_max = row.cpu;
-        facts.steal_share = row.steal;
+        facts.seconds.resize(1);
+        facts.seconds[0].steal_share = row.steal;
         const auto health = judge_generator(facts);
         EXPECT_EQ(health.notes, row.notes);
         EXPECT_TRUE(health.limits.empty());
     }
+}
+
+TEST(JudgeGenerator, SumsItsSecondsUp) {
+    const Interval total;
+    GeneratorFacts facts{total};
+    facts.open_model = false;
+    facts.seconds = {{{0.2, 0.4}, 0.01, milliseconds{5}, 10, 3},
+                     {{0.4, 0.8}, 0.02, milliseconds{40}, 30, 1}};
+    const auto health = judge_generator(facts);
+    ASSERT_EQ(health.worker_cpu.size(), 2U);
+    EXPECT_DOUBLE_EQ(health.worker_cpu[0], 0.3);
+    EXPECT_DOUBLE_EQ(health.worker_cpu[1], 0.6);
+    EXPECT_DOUBLE_EQ(health.steal_share.value(), 0.015);
+    EXPECT_EQ(health.throttled.value(), milliseconds{45});
+    EXPECT_EQ(health.descriptors_max.value(), 30U);
+    EXPECT_EQ(health.time_wait_max.value(), 3U);
+    EXPECT_TRUE(health.limits.empty());
+    ASSERT_EQ(health.notes.size(), 1U);
+    EXPECT_EQ(health.notes[0], "the CPU quota of a cgroup held us back for 45.0 ms in all");
+}
+
+TEST(JudgeGenerator, SaysNothingOfWhatCouldNotBeRead) {
+    const Interval total;
+    GeneratorFacts facts{total};
+    facts.open_model = false;
+    facts.seconds.resize(3);
+    const auto health = judge_generator(facts);
+    EXPECT_FALSE(health.steal_share || health.throttled || health.descriptors_max ||
+                 health.time_wait_max);
 }
 
 }  // namespace

@@ -21,6 +21,8 @@ TEST(ScenarioSchema, NamesExactlyTheKeysThatAreServed) {
         {"/definitions/load", load_shape},
         {"/definitions/ramp", ramp_shape},
         {"/definitions/hold", hold_shape},
+        {"/definitions/tls", tls_shape},
+        {"/definitions/timeouts", timeouts_shape},
         {"/definitions/feeder", feeder_shape},
         {"/definitions/pool", pool_shape},
         {"/definitions/journey", journey_shape},

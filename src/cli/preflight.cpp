@@ -1,0 +1,142 @@
+#include "cli/preflight.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "base/units.hpp"
+#include "net/endpoint.hpp"
+
+namespace loadline {
+namespace {
+
+constexpr std::size_t spare_descriptors = 64;  // files, watcher, epoll, reports
+constexpr double time_wait_s = 60;
+constexpr double reuse_after_s = 1;
+
+/// Whether every address of the host lies in a loopback or private range.
+bool resolves_locally(const Url& url) {
+    if (url.is_unix() || is_local_address(url.host)) return true;
+    const auto endpoints = resolve(url, std::chrono::seconds{5});
+    if (!endpoints) return true;  // the engine says "cannot resolve" with the right exit code
+    for (const auto& endpoint : *endpoints) {
+        const auto address = address_of(endpoint);
+        if (address && !is_local_address(address->to_string())) return false;
+    }
+    return true;
+}
+
+Result<void> check_hosts(const SharedFlags& flags, const Plan& plan) {
+    for (const auto& target : plan.targets) {
+        const auto& allowed = flags.allow_hosts;
+        if (std::find(allowed.begin(), allowed.end(), target.url.host) != allowed.end()) continue;
+        if (resolves_locally(target.url)) continue;
+        return usage_error(fmt::format(
+            "target {} ({}) is outside loopback and private ranges; nothing was sent\n"
+            "   hint: if you may load it, give --allow-host {}",
+            target.name, target.url.endpoint(), target.url.host));
+    }
+    return {};
+}
+
+Result<void> check_rate(const SharedFlags& flags, double highest_rate) {
+    if (flags.max_rate.empty()) return {};
+    const auto max_rate = parse_rate(flags.max_rate);
+    if (!max_rate) return usage_error("--max-rate: " + max_rate.error().message);
+    if (highest_rate <= max_rate->per_second()) return {};
+    return usage_error(fmt::format("the rate {} is above --max-rate {}; nothing was sent",
+                                   format_rate(Rate::per_second(highest_rate)),
+                                   format_rate(*max_rate)));
+}
+
+Result<void> check_descriptors(const TrialOptions& options, const Plan& plan) {
+    const auto descriptors = raise_fd_limit();
+    const auto connections =
+        options.connections_capped ? options.connections * plan.targets.size() : 1;
+    const auto needed = connections + spare_descriptors;
+    if (needed <= descriptors) return {};
+    return usage_error(fmt::format(
+        "{} connections need {} file descriptors, and {} are allowed; nothing was sent\n"
+        "   hint: raise the limit (ulimit -Hn {}), or give fewer --connections",
+        options.connections, needed, descriptors, needed));
+}
+
+bool on_loopback(const Url& url) {
+    return url.host == "localhost" || url.host == "::1" || url.host.starts_with("127.");
+}
+
+bool reuses_ports(const Url& url, const Machine& machine) {
+    return machine.tcp_tw_reuse == 1 || (machine.tcp_tw_reuse == 2 && on_loopback(url));
+}
+
+/// Exchanges with one target that an average journey makes.
+double exchanges_per_journey(const Plan& plan, std::size_t target) {
+    double weighted = 0, sum = 0;
+    for (const auto& journey : plan.journeys) {
+        const auto n = std::count_if(
+            journey.actions.begin(), journey.actions.end(), [&](const Action& action) {
+                const auto* exchange = std::get_if<ExchangeAction>(&action);
+                return exchange && plan.steps[exchange->step].target == target;
+            });
+        weighted += journey.share * static_cast<double>(n);
+        sum += journey.share;
+    }
+    return sum > 0 ? weighted / sum : 0;
+}
+
+Result<void> check_ports(const TrialOptions& options, const Plan& plan, double highest_rate,
+                         const Machine& machine) {
+    for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+        const auto& target = plan.targets[i];
+        if (target.url.is_unix()) continue;
+        const auto [needed, allowed] = port_budget(plan, i, options, highest_rate, machine);
+        if (allowed <= 0 || needed <= allowed) continue;
+        return usage_error(fmt::format(
+            "target {} needs {:.0f} local ports, and there are {:.0f} ({} to {}); nothing was "
+            "sent\n   hint: connect from more addresses (--source), widen "
+            "net.ipv4.ip_local_port_range, or keep connections (\"connections\": \"pool\")",
+            target.name, needed, allowed, machine.port_low, machine.port_high));
+    }
+    return {};
+}
+
+}  // namespace
+
+PortBudget port_budget(const Plan& plan, std::size_t target, const TrialOptions& options,
+                       double journeys_per_second, const Machine& machine) {
+    PortBudget budget;
+    const auto sources = static_cast<double>(std::max<std::size_t>(1, options.sources.size()));
+    if (machine.port_high > 0) budget.allowed = (machine.port_high - machine.port_low + 1) * sources;
+    if (options.connections_capped) budget.needed = static_cast<double>(options.connections);
+    if (plan.connections != ConnectionMode::per_request) return budget;
+    const auto& load = plan.load;
+    const double keeps =
+        std::min(reuses_ports(plan.targets[target].url, machine) ? reuse_after_s : time_wait_s,
+                 to_seconds(load.warmup + load.duration));
+    budget.needed += journeys_per_second * exchanges_per_journey(plan, target) * keeps;
+    return budget;
+}
+
+Result<std::vector<std::string>> preflight(const SharedFlags& flags, const TrialOptions& options,
+                                           const Plan& plan, double highest_rate) {
+    const auto machine = read_machine();
+    for (const auto& check :
+         {check_hosts(flags, plan), check_rate(flags, highest_rate),
+          check_descriptors(options, plan), check_ports(options, plan, highest_rate, machine)}) {
+        if (!check) return check.error();
+    }
+    std::vector<std::string> doubts;
+    if (machine.cores > 0 && options.threads > machine.cores) {
+        doubts.push_back(fmt::format("{} threads on {} cores: they will wait for each other",
+                                     options.threads, machine.cores));
+    }
+    if (plan.connections == ConnectionMode::per_request && machine.tcp_tw_reuse == 0) {
+        doubts.emplace_back(
+            "net.ipv4.tcp_tw_reuse is 0: a connection per request becomes slow once the ports are "
+            "in TIME_WAIT, without any error; sysctl -w net.ipv4.tcp_tw_reuse=1 mends it");
+    }
+    return doubts;
+}
+
+}  // namespace loadline

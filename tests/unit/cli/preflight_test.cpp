@@ -1,0 +1,86 @@
+#include "cli/preflight.hpp"
+
+#include <gtest/gtest.h>
+
+namespace loadline {
+namespace {
+
+using std::chrono::seconds;
+
+struct Bench {
+    Plan plan;
+    TrialOptions options;
+    Machine machine;
+
+    Bench() {
+        plan.targets = {{"web", *parse_url("http://10.0.0.1")}};
+        plan.steps.resize(2);
+        JourneyPlan journey;
+        journey.actions = {ExchangeAction{0}, ExchangeAction{1}};
+        plan.journeys = {journey};
+        plan.load.duration = seconds{600};
+        machine.port_low = 32768;
+        machine.port_high = 60999;
+        machine.tcp_tw_reuse = 2;
+    }
+    PortBudget budget(double rate) const { return port_budget(plan, 0, options, rate, machine); }
+};
+
+TEST(PortBudget, KeptConnectionsNeedAPortEach) {
+    Bench b;
+    b.options.connections = 5000;
+    b.options.connections_capped = true;
+    EXPECT_DOUBLE_EQ(b.budget(1000).needed, 5000);
+    EXPECT_DOUBLE_EQ(b.budget(1000).allowed, 28232);
+}
+
+TEST(PortBudget, AConnectionPerRequestKeepsItsPortForAMinute) {
+    Bench b;
+    b.plan.connections = ConnectionMode::per_request;
+    EXPECT_DOUBLE_EQ(b.budget(100).needed, 100 * 2 * 60);
+    b.machine.tcp_tw_reuse = 1;
+    EXPECT_DOUBLE_EQ(b.budget(100).needed, 100 * 2 * 1);
+}
+
+TEST(PortBudget, OnLoopbackTheKernelReusesPortsAfterASecondByDefault) {
+    Bench b;
+    b.plan.connections = ConnectionMode::per_request;
+    b.plan.targets[0].url = *parse_url("http://127.0.0.1");
+    EXPECT_DOUBLE_EQ(b.budget(100).needed, 100 * 2 * 1);
+    b.machine.tcp_tw_reuse = 0;
+    EXPECT_DOUBLE_EQ(b.budget(100).needed, 100 * 2 * 60);
+}
+
+TEST(PortBudget, AShortLoadNeedsNoMoreThanItOpens) {
+    Bench b;
+    b.plan.connections = ConnectionMode::per_request;
+    b.plan.load.duration = seconds{10};
+    EXPECT_DOUBLE_EQ(b.budget(100).needed, 100 * 2 * 10);
+}
+
+TEST(PortBudget, EverySourceAddressBringsItsOwnPorts) {
+    Bench b;
+    b.options.sources = {"127.0.0.2", "127.0.0.3", "127.0.0.4"};
+    EXPECT_DOUBLE_EQ(b.budget(1).allowed, 3 * 28232);
+}
+
+TEST(Preflight, RefusesWithTheNumbersAndTheMend) {
+    Bench b;
+    b.plan.connections = ConnectionMode::per_request;
+    b.plan.targets[0].url = *parse_url("http://10.0.0.1");
+    const auto machine = read_machine();
+    if (machine.tcp_tw_reuse == 1 || machine.port_high - machine.port_low > 40'000) {
+        GTEST_SKIP() << "this machine has ports in plenty";
+    }
+    const auto refused = preflight({}, b.options, b.plan, 10'000);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().message,
+              "target web needs 1200000 local ports, and there are " +
+                  std::to_string(machine.port_high - machine.port_low + 1) + " (" +
+                  std::to_string(machine.port_low) + " to " + std::to_string(machine.port_high) +
+                  "); nothing was sent\n   hint: connect from more addresses (--source), widen "
+                  "net.ipv4.ip_local_port_range, or keep connections (\"connections\": \"pool\")");
+}
+
+}  // namespace
+}  // namespace loadline

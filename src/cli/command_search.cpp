@@ -19,6 +19,7 @@ Result<SearchOptions> to_search_options(const SearchFlags& flags, const Plan& pl
     if (*budget < std::chrono::seconds{5})
         return usage_error("--budget: less than 5s finds nothing");
     options.budget = *budget;
+    options.hold.reset();
     if (flags.hold != "none") {
         const auto hold = parse_duration(flags.hold);
         if (!hold) return usage_error("--hold: " + hold.error().message + ", or none");

@@ -16,10 +16,10 @@
 namespace loadline {
 namespace {
 
-constexpr std::array<std::string_view, 5> commands{"run", "search", "watch", "validate", "demo"};
+constexpr std::array<std::string_view, 6> commands{"run",      "search", "watch",
+                                                   "validate", "demo",   "selftest"};
 /// Commands and flags of later versions: refused by name, so that nobody thinks they worked.
-constexpr std::array<std::string_view, 5> later_commands{"compare", "replay", "report", "agent",
-                                                         "selftest"};
+constexpr std::array<std::string_view, 4> later_commands{"compare", "replay", "report", "agent"};
 constexpr std::array<std::string_view, 6> later_flags{
     "--watch-container-pid", "--watch-from", "--strict-sockets", "--current", "--pods", "--resume"};
 
@@ -136,6 +136,16 @@ int subcommands(int argc, char** argv) {
     demo_app->add_flag("--quiet", demo.quiet, "no progress on stderr");
     demo_app->add_option("--out", demo.out, "the report's folder");
     demo_app->callback([&] { exit = demo_command(demo); });
+
+    SelftestFlags selftest;
+    auto* selftest_app = app.add_subcommand(
+        "selftest", "how much load this machine makes, and how right the percentiles are");
+    selftest_app
+        ->add_option("-t,--threads", selftest.shared.threads, "worker threads (default: cores)")
+        ->envname("LOADLINE_THREADS");
+    selftest_app->add_flag("--quiet", selftest.shared.quiet, "no progress on stderr");
+    selftest_app->add_flag("--json", selftest.shared.json, "the result as JSON on stdout");
+    selftest_app->callback([&] { exit = selftest_command(selftest); });
 
     std::function<int()> watch;
     auto* watch_app = add_watch_command(app, watch);

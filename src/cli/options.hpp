@@ -51,6 +51,11 @@ struct OneLinerFlags {
     std::vector<std::string> headers, command;
 };
 
+/// What `selftest` knows of the shared flags: threads, quiet, json.
+struct SelftestFlags {
+    SharedFlags shared;
+};
+
 struct DemoFlags {
     std::string out;
     bool close_wait = false, quiet = false;
@@ -68,6 +73,8 @@ int one_liner_command(const OneLinerFlags& flags);
 /// Relative CSV files are looked for in `data_dir` first, unless it is empty.
 int validate_command(const std::vector<std::string>& scenarios, const std::string& data_dir);
 int demo_command(const DemoFlags& flags);
+/// 0; 4 when not even the lowest rate left on time.
+int selftest_command(const SelftestFlags& flags);
 
 /// Prints "error: ..." on stderr and returns the exit code of its kind.
 int fail(const Error& error);

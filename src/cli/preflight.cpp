@@ -7,6 +7,7 @@
 
 #include "base/units.hpp"
 #include "net/endpoint.hpp"
+#include "result/selftest.hpp"
 
 namespace loadline {
 namespace {
@@ -32,10 +33,10 @@ Result<void> check_hosts(const SharedFlags& flags, const Plan& plan) {
         const auto& allowed = flags.allow_hosts;
         if (std::find(allowed.begin(), allowed.end(), target.url.host) != allowed.end()) continue;
         if (resolves_locally(target.url)) continue;
-        return usage_error(fmt::format(
-            "target {} ({}) is outside loopback and private ranges; nothing was sent\n"
-            "   hint: if you may load it, give --allow-host {}",
-            target.name, target.url.endpoint(), target.url.host));
+        return usage_error(
+            fmt::format("target {} ({}) is outside loopback and private ranges; nothing was sent\n"
+                        "   hint: if you may load it, give --allow-host {}",
+                        target.name, target.url.endpoint(), target.url.host));
     }
     return {};
 }
@@ -107,7 +108,8 @@ PortBudget port_budget(const Plan& plan, std::size_t target, const TrialOptions&
                        double journeys_per_second, const Machine& machine) {
     PortBudget budget;
     const auto sources = static_cast<double>(std::max<std::size_t>(1, options.sources.size()));
-    if (machine.port_high > 0) budget.allowed = (machine.port_high - machine.port_low + 1) * sources;
+    if (machine.port_high > 0)
+        budget.allowed = (machine.port_high - machine.port_low + 1) * sources;
     if (options.connections_capped) budget.needed = static_cast<double>(options.connections);
     if (plan.connections != ConnectionMode::per_request) return budget;
     const auto& load = plan.load;
@@ -130,6 +132,17 @@ Result<std::vector<std::string>> preflight(const SharedFlags& flags, const Trial
     if (machine.cores > 0 && options.threads > machine.cores) {
         doubts.push_back(fmt::format("{} threads on {} cores: they will wait for each other",
                                      options.threads, machine.cores));
+    }
+    double exchanges = 0;
+    for (std::size_t i = 0; i < plan.targets.size(); ++i)
+        exchanges += exchanges_per_journey(plan, i);
+    const auto selftest = kept_selftest(machine);
+    if (selftest && selftest->ceiling_per_s > 0 &&
+        highest_rate * exchanges > selftest->ceiling_per_s) {
+        doubts.push_back(fmt::format(
+            "{}/s are {} requests/s, and the selftest found that this machine makes {}/s on time",
+            format_number(highest_rate), format_number(highest_rate * exchanges),
+            format_number(selftest->ceiling_per_s)));
     }
     if (plan.connections == ConnectionMode::per_request && machine.tcp_tw_reuse == 0) {
         doubts.emplace_back(

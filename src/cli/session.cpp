@@ -81,12 +81,16 @@ Result<ReportSession> ReportSession::open(const SharedFlags& flags, const TrialO
 
 Observer ReportSession::observer() {
     Observer observer;
-    if (!live_) return observer;
+    auto* folder = &folder_;
     auto* live = live_.get();
+    observer.second = [folder, live](const TimelinePoint& point) {
+        folder->record(point);
+        if (live) live->second(point);
+    };
+    if (!live) return observer;
     observer.trial = [live](const std::string& label, Duration planned) {
         live->trial_started(label, planned);
     };
-    observer.second = [live](const TimelinePoint& point) { live->second(point); };
     observer.probe = [live](const ProbeResult& probe) { live->probe_finished(probe); };
     observer.note = [live](const std::string& text) { live->note(text); };
     return observer;
@@ -108,6 +112,7 @@ int ReportSession::finish(RunResult& result) {
     result.started_at = started_at_;
     result.elapsed = Clock::now() - started_;
     result.machine = read_machine();
+    result.selftest = kept_selftest(result.machine);
     result.target_shares_machine = all_local(*result.plan);
 
     if (live_) live_->finish();

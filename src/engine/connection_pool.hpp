@@ -38,6 +38,10 @@ struct PooledConnection {
     std::uint64_t exchanges = 0;  ///< answered since it was opened
     int greetings_left = 0;       ///< replies to AUTH and SELECT still to come
 
+    /// Where each session has its own: whose it is, and the user it is being opened for.
+    const OwnConnections* owner = nullptr;
+    VirtualUser* opened_for = nullptr;
+
     TimePoint phase_started{}, idle_since{};
     Duration connect_time{}, tls_time{};  ///< of this opening
     bool opening_recorded = false;        ///< its first exchange has recorded them

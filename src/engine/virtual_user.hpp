@@ -9,10 +9,15 @@ namespace loadline {
 
 struct PooledConnection;
 
+/// Connections of one session's own, one per target; null or another's by now: none. Only
+/// where each session has its own.
+using OwnConnections = std::vector<PooledConnection*>;
+
 /// The variables of a user who is logged in; a journey borrows one.
 struct Session {
     std::vector<Value> variables;
     std::uint64_t index = 0;
+    OwnConnections connections;
 };
 
 /// The worker's slot that executes one journey at a time: where it stands, and the
@@ -39,7 +44,9 @@ struct VirtualUser {
     StepIndex step = 0;  ///< the exchange under way
     Timing timing{};
     PooledConnection* connection = nullptr;
-    std::size_t request_size = 0;  ///< where several share a write
+    OwnConnections own_connections;
+    OwnConnections& connections() { return session ? session->connections : own_connections; }
+    std::size_t request_size = 0;  ///< bytes of the request under way
     bool resent = false;           ///< sent once more on another connection
 };
 

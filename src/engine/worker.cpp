@@ -38,7 +38,8 @@ Worker::Worker(std::shared_ptr<const Plan> plan, std::vector<TargetRoute> routes
         pool.route = std::move(routes[i]);
         pool.cap = std::max<std::size_t>(1, limits_.connections / share.count);
         if (pool.protocol == Protocol::redis) {
-            pool.depth = std::max<std::size_t>(1, limits_.pipeline);
+            const bool shared = plan_->connections != ConnectionMode::per_session;
+            pool.depth = shared ? std::max<std::size_t>(1, limits_.pipeline) : 1;
             const auto greeting = redis_greeting(pool.target->url);
             pool.greeting = greeting.bytes;
             pool.greeting_replies = greeting.replies;
@@ -315,8 +316,11 @@ void Worker::abort_all() {
     }
     for (auto& pool : pools_) {
         for (std::size_t i = 0; i < pool.all.size(); ++i) {
-            if (pool.all[i]->state == PooledConnection::State::busy) {
-                fail_exchanges(*pool.all[i], Outcome::aborted);
+            auto& connection = *pool.all[i];
+            if (connection.state == PooledConnection::State::busy) {
+                fail_exchanges(connection, Outcome::aborted);
+            } else if (connection.opened_for) {
+                connect_failed(connection, Outcome::aborted);
             }
         }
         while (!pool.waiting.empty()) fail_first_waiting(pool, Outcome::aborted);

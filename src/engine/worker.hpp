@@ -169,7 +169,8 @@ private:
     // Connections (worker_connections.cpp)
     PooledConnection* take_connection(ConnectionPool& pool);
     void grow(ConnectionPool& pool);
-    void open_connection(ConnectionPool& pool);
+    PooledConnection* own_connection(User& user, std::uint32_t target);
+    void open_connection(ConnectionPool& pool, User* for_user);
     void connected(PooledConnection& connection, boost::system::error_code ec);
     void shake_hands(PooledConnection& connection);
     void greet(PooledConnection& connection);
@@ -180,6 +181,7 @@ private:
     void room_free(PooledConnection& connection);
     void connect_failed(PooledConnection& connection, Outcome outcome);
     void fail_first_waiting(ConnectionPool& pool, Outcome outcome);
+    void fail_waiting(User& user, Outcome outcome);
     void close(PooledConnection& connection, bool by_us);
     void start_read(PooledConnection& connection);
     void on_read(PooledConnection& connection, boost::system::error_code ec, std::size_t n);

@@ -11,6 +11,7 @@ using State = PooledConnection::State;
 
 namespace {
 constexpr Duration trusted_idle = std::chrono::milliseconds{1};
+constexpr std::size_t connects_at_once = 1024;  // per worker: more would overflow backlogs
 }  // namespace
 
 /// A connection that can take one more exchange: an idle one, else one with less in flight
@@ -32,12 +33,32 @@ PooledConnection* Worker::take_connection(ConnectionPool& pool) {
     return nullptr;
 }
 
-/// Opens as many connections as users wait for, within the cap.
-void Worker::grow(ConnectionPool& pool) {
-    while (pool.connecting < pool.waiting.size() && pool.open < pool.cap) open_connection(pool);
+/// The user's own connection to a target, where each session has its own; null: none open.
+PooledConnection* Worker::own_connection(User& user, std::uint32_t target) {
+    auto& all = user.connections();
+    all.resize(pools_.size());
+    auto* connection = all[target];
+    if (!connection || connection->owner != &all) return nullptr;
+    const bool look = now_ - connection->idle_since > trusted_idle;
+    if (!look || !connection->link.peer_gone()) return connection;
+    close(*connection, false);
+    return nullptr;
 }
 
-void Worker::open_connection(ConnectionPool& pool) {
+/// Opens as many connections as users wait for, within the cap.
+void Worker::grow(ConnectionPool& pool) {
+    const auto may_open = [&] {
+        return pool.open < pool.cap && pool.connecting < connects_at_once;
+    };
+    if (plan_->connections == ConnectionMode::per_session) {
+        while (!pool.waiting.empty() && may_open()) open_connection(pool, pool.waiting.pop());
+        return;
+    }
+    while (pool.connecting < pool.waiting.size() && may_open()) open_connection(pool, nullptr);
+}
+
+/// `for_user`: whose own it will be; null: for whoever waits longest.
+void Worker::open_connection(ConnectionPool& pool, User* for_user) {
     if (pool.closed.empty()) {
         pool.all.push_back(
             std::make_unique<PooledConnection>(io_, pool.protocol, pool.route.tls.get(),
@@ -47,6 +68,7 @@ void Worker::open_connection(ConnectionPool& pool) {
     auto& connection = *pool.closed.back();
     pool.closed.pop_back();
     connection.state = State::connecting;
+    connection.opened_for = for_user;
     connection.phase_started = now_;
     connection.exchanges = 0;
     connection.tls_time = {};
@@ -118,15 +140,26 @@ void Worker::greeted(PooledConnection& connection, ReplyStatus status) {
 }
 
 void Worker::opened(PooledConnection& connection) {
-    --pools_[connection.pool].connecting;
+    auto& pool = pools_[connection.pool];
+    --pool.connecting;
     ++interval_of(now_).connects;
     connection_free(connection);
+    grow(pool);
 }
 
 /// Lends the connection, which has nothing in flight, to those who wait longest, or keeps it.
 void Worker::connection_free(PooledConnection& connection) {
     auto& pool = pools_[connection.pool];
-    if (!pool.waiting.empty()) {
+    if (plan_->connections == ConnectionMode::per_session) {
+        connection.state = State::idle;
+        connection.idle_since = now_;
+        auto* user = std::exchange(connection.opened_for, nullptr);
+        if (!user) return;
+        connection.owner = &user->connections();
+        user->connections()[connection.pool] = &connection;
+        user->timing.ready = std::max(user->timing.ready, now_);
+        send(*user, connection);
+    } else if (!pool.waiting.empty()) {
         lend(connection);
     } else if (plan_->connections == ConnectionMode::per_request) {
         close(connection, true);
@@ -143,7 +176,10 @@ void Worker::lend(PooledConnection& connection) {
     while (!pool.waiting.empty() && connection.users.size() < pool.depth) {
         auto& user = *pool.waiting.pop();
         user.timing.ready = std::max(user.timing.ready, now_);
-        if (pool.open >= pool.cap) note_cap_wait(pool.cause, user.timing.pool_wait());
+        // A new connection was waited for because it takes time to connect, not for our cap.
+        if (pool.open >= pool.cap && connection.exchanges > 0) {
+            note_cap_wait(pool.cause, user.timing.pool_wait());
+        }
         send(user, connection);
         if (pool.depth == 1) return;  // it may have failed, or be somebody else's by now
     }
@@ -161,8 +197,13 @@ void Worker::room_free(PooledConnection& connection) {
 void Worker::connect_failed(PooledConnection& connection, Outcome outcome) {
     auto& pool = pools_[connection.pool];
     --pool.connecting;
+    auto* user = std::exchange(connection.opened_for, nullptr);
     close(connection, false);
-    fail_first_waiting(pool, outcome);
+    if (user) {
+        fail_waiting(*user, outcome);
+    } else {
+        fail_first_waiting(pool, outcome);
+    }
     failure_detail_.clear();
     grow(pool);
 }
@@ -170,8 +211,13 @@ void Worker::connect_failed(PooledConnection& connection, Outcome outcome) {
 void Worker::fail_first_waiting(ConnectionPool& pool, Outcome outcome) {
     if (pool.waiting.empty()) return;
     auto& user = *pool.waiting.pop();
-    user.timing.done = now_;
     if (outcome == Outcome::dropped) note_cap_wait(pool.cause, now_ - user.due);
+    fail_waiting(user, outcome);
+}
+
+/// Ends an exchange that never got a connection.
+void Worker::fail_waiting(User& user, Outcome outcome) {
+    user.timing.done = now_;
     complete(user, outcome, {});
 }
 
@@ -180,6 +226,7 @@ void Worker::close(PooledConnection& connection, bool by_us) {
     connection.link.close();
     connection.state = State::closed;
     connection.reading = connection.writing = false;
+    connection.owner = nullptr;
     --pool.open;
     pool.closes += by_us;
     interval_of(now_).closes += by_us;
@@ -286,8 +333,16 @@ void Worker::sweep_connections(ConnectionPool& pool) {
     }
 }
 
-/// Looks at every idle connection (a system call each) and keeps the good ones, in order.
+/// Looks at every idle connection (a system call each) and keeps the good ones: those of a
+/// pool in their order.
 void Worker::sweep_idle(ConnectionPool& pool) {
+    for (std::size_t i = 0; plan_->connections == ConnectionMode::per_session; ++i) {
+        if (i == pool.all.size()) return;
+        auto& connection = *pool.all[i];
+        if (connection.state == State::idle && connection.link.peer_gone()) {
+            close(connection, false);
+        }
+    }
     for (auto n = pool.idle.size(); n > 0; --n) {
         auto* connection = pool.idle.pop();
         if (connection->link.peer_gone()) {

@@ -31,7 +31,12 @@ void Worker::start_exchange(User& user, StepIndex step) {
     user.timing = {};
     user.timing.intended = user.due;
     user.timing.ready = std::max(user.due, user.user_free);
-    auto& pool = pools_[plan_->steps[step].target];
+    const auto target = plan_->steps[step].target;
+    if (plan_->connections == ConnectionMode::per_session) {
+        if (auto* connection = own_connection(user, target)) return send(user, *connection);
+        return wait_for_connection(user);
+    }
+    auto& pool = pools_[target];
     if (pool.waiting.empty()) {
         if (auto* connection = take_connection(pool)) return send(user, *connection);
         pool.cause = {};
@@ -53,19 +58,29 @@ void Worker::send(User& user, PooledConnection& connection) {
     connection.users.push(&user);
     connection.state = PooledConnection::State::busy;
     if (pools_[connection.pool].depth > 1) return send_later(user, connection);
-    render_request(step, context(user), scratch_, connection.request);
+    const auto* request = &step.fixed_request;
+    if (request->empty()) {
+        render_request(step, context(user), scratch_, connection.request);
+        request = &connection.request;
+    }
+    user.request_size = request->size();
     connection.link.expect(step.head_request, step.keeps_body);
     user.timing.sent = now_ = Clock::now();
-    const auto ec = connection.link.send(connection.request);
+    const auto ec = connection.link.send(*request);
     if (ec == asio::error::would_block) return wait_writable(connection);
     if (ec) return send_failed(connection, ec);
     sent_now_.push_back(&connection);
 }
 
 void Worker::send_later(User& user, PooledConnection& connection) {
-    render_request(plan_->steps[user.step], context(user), scratch_, rendered_);
-    user.request_size = rendered_.size();
-    connection.pending.append(rendered_);
+    const auto& step = plan_->steps[user.step];
+    const auto* request = &step.fixed_request;
+    if (request->empty()) {
+        render_request(step, context(user), scratch_, rendered_);
+        request = &rendered_;
+    }
+    user.request_size = request->size();
+    connection.pending.append(*request);
     if (connection.unsent++ == 0) to_flush_.push_back(&connection);
     if (!connection.has_room && connection.users.size() < pools_[connection.pool].depth) {
         connection.has_room = true;
@@ -132,13 +147,13 @@ void Worker::finish_exchange(PooledConnection& connection, Outcome outcome) {
     user.timing.done = now_;
     note_slow(user.timing.service_time());
     ++answers_[connection.pool];
-    const Traffic traffic{connection.link.take_bytes_in(), connection.request.size()};
+    const Traffic traffic{connection.link.take_bytes_in(), user.request_size};
     record_opening(user, connection);
     ++connection.exchanges;
 
     // A request that is not out yet was answered early: what is left of it must not follow.
     const bool reusable = connection.link.reusable() && !connection.writing;
-    if (reusable && plan_->connections == ConnectionMode::pool) {
+    if (reusable && plan_->connections != ConnectionMode::per_request) {
         connection_free(connection);
     } else {
         // A reply that ends the connection (Connection: close) is the server's close.
@@ -185,12 +200,11 @@ void Worker::fail_exchanges(PooledConnection& connection, Outcome outcome) {
         if (no_answer && !user.resent && plan_->steps[user.step].idempotent) {
             user.resent = true;
             ++interval_of(user.timing.intended).steps[user.step].resends;
-            auto& pool = pools_[connection.pool];
-            pool.waiting.push_front(&user);  // so that it gets a new connection
+            pools_[connection.pool].waiting.push_front(&user);  // gets a new connection
             continue;
         }
         note_slow(user.timing.service_time());
-        complete(user, outcome, {0, i == 0 ? connection.request.size() : 0});
+        complete(user, outcome, {0, user.request_size});
     }
     for (auto i = sent; i < users.size(); ++i) {
         users[i]->connection = nullptr;

@@ -28,13 +28,18 @@ void HttpReplyParser::Grammar::on_field_impl(http::field, view name, view value,
     owner_.head_ += "\r\n";
 }
 
+/// `more`: how many bytes the peer says will follow; any 64-bit number.
+void HttpReplyParser::Grammar::refuse_if_too_long(std::uint64_t more, error& ec) const {
+    if (owner_.keep_reply_ && more > loadline::body_limit - owner_.body_.size()) {
+        ec = http::error::body_limit;
+    }
+}
+
 std::size_t HttpReplyParser::Grammar::take(view body, error& ec) {
     auto& kept = owner_.body_;
     if (owner_.keep_reply_) {
-        if (kept.size() + body.size() > loadline::body_limit) {
-            ec = http::error::body_limit;
-            return 0;
-        }
+        refuse_if_too_long(body.size(), ec);
+        if (ec) return 0;
         kept.append(body.data(), body.size());
     } else if (owner_.status_ >= 400 && kept.size() < example_limit) {
         kept.append(body.data(), std::min(body.size(), example_limit - kept.size()));
@@ -74,7 +79,7 @@ ReplyStatus HttpReplyParser::finish_or_continue() {
         grammar_.emplace(*this);
         return ReplyStatus::incomplete;
     }
-    keep_alive_ = grammar_->keep_alive();
+    keep_alive_ = status_ != 101 && grammar_->keep_alive();  // 101: no longer HTTP
     return ReplyStatus::complete;
 }
 

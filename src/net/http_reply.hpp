@@ -20,7 +20,8 @@ enum class ReplyStatus : std::uint8_t {
 /// and body only when asked for (or, up to 256 bytes of body, from status 400 on, as an
 /// example for the report). Allocates nothing once its buffers have grown.
 ///
-/// Limits: 16 KiB of header, 16 MiB of kept body, 16 interim (1xx) responses.
+/// Limits: 16 KiB of header, 16 MiB of kept body, 16 interim (1xx) responses. A kept body
+/// whose Content-Length or chunk is beyond the limit is malformed before its bytes come.
 class HttpReplyParser {
 public:
     /// Forgets the last response. Call before each request's response.
@@ -52,13 +53,18 @@ private:
         void on_response_impl(int status, view, int, error&) override { owner_.status_ = status; }
         void on_field_impl(boost::beast::http::field, view name, view value, error&) override;
         void on_header_impl(error&) override {}
-        void on_body_init_impl(const boost::optional<std::uint64_t>&, error&) override {}
+        void on_body_init_impl(const boost::optional<std::uint64_t>& size, error& ec) override {
+            refuse_if_too_long(size.value_or(0), ec);
+        }
         std::size_t on_body_impl(view body, error& ec) override { return take(body, ec); }
-        void on_chunk_header_impl(std::uint64_t, view, error&) override {}
+        void on_chunk_header_impl(std::uint64_t size, view, error& ec) override {
+            refuse_if_too_long(size, ec);
+        }
         std::size_t on_chunk_body_impl(std::uint64_t, view body, error& ec) override {
             return take(body, ec);
         }
         void on_finish_impl(error&) override {}
+        void refuse_if_too_long(std::uint64_t more, error& ec) const;
         std::size_t take(view body, error& ec);
 
         HttpReplyParser& owner_;

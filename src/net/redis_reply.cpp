@@ -2,6 +2,7 @@
 
 #include <hiredis/hiredis.h>
 
+#include <charconv>
 #include <cstring>
 #include <new>
 
@@ -29,6 +30,7 @@ struct RedisReplyParser::Callbacks {
         return parser(task).add(type, 0, text, size);
     }
     static void* array(const redisReadTask* task, int size) {
+        if (size > static_cast<int>(value_limit)) return nullptr;  // would wait for ever
         return parser(task).add(RedisValue::Type::array, size, nullptr, 0);
     }
     static void* integer(const redisReadTask* task, long long value) {
@@ -82,10 +84,10 @@ ReplyStatus RedisReplyParser::next() {
     void* reply = nullptr;
     if (redisReaderGetReply(reader_, &reply) != REDIS_OK) return ReplyStatus::malformed;
     if (!reply) {
-        return fed_ > reply_limit || line_too_long() ? ReplyStatus::malformed
-                                                     : ReplyStatus::incomplete;
+        return fed_ > reply_limit || line_too_long() || bulk_too_long() ? ReplyStatus::malformed
+                                                                        : ReplyStatus::incomplete;
     }
-    fed_ = 0;
+    fed_ = reader_->len - reader_->pos;  // of the next one
     for (std::size_t i = 0; i < values_.size(); ++i) {
         values_[i].text = {text_.data() + offsets_[i], values_[i].text.size()};
     }
@@ -98,6 +100,25 @@ bool RedisReplyParser::line_too_long() const {
     const auto unread = reader_->len - reader_->pos;
     return unread > line_limit &&
            std::memchr(reader_->buf + reader_->pos, '\n', line_limit) == nullptr;
+}
+
+/// The reader waits in silence for the whole of a bulk string, however long. Its length
+/// stands at the start of what is unread: judge it before the bytes come.
+bool RedisReplyParser::bulk_too_long() const {
+    if (reader_->ridx < 0 || reader_->rstack[reader_->ridx].type != REDIS_REPLY_STRING) {
+        return false;
+    }
+    const auto* line = reader_->buf + reader_->pos;
+    const auto unread = reader_->len - reader_->pos;
+    const auto* end = unread > 0 ? std::memchr(line, '\n', unread) : nullptr;
+    if (!end) return false;  // the length is not whole yet
+    std::int64_t size = 0;
+    std::from_chars(line, line + unread, size);
+    const auto before =
+        fed_ - unread + static_cast<std::size_t>(static_cast<const char*>(end) - line) + 1;
+    const auto most =
+        static_cast<std::int64_t>(reply_limit) - static_cast<std::int64_t>(before) - 2;
+    return size > most;
 }
 
 bool RedisReplyParser::has_more() const { return reader_->pos < reader_->len; }

@@ -16,8 +16,9 @@ namespace loadline {
 /// once its buffers have grown.
 ///
 /// hiredis trusts lengths, so the limits are ours: 16 MiB and 10^6 values a reply, 64 KiB
-/// a status, error or length line, 7 levels of nesting (hiredis'), and the CR LF behind every bulk
-/// string is checked.
+/// a status, error or length line, arrays 8 deep (hiredis'), and the CR LF behind every
+/// bulk string is checked. A length beyond its limit is malformed as soon as it is read, not
+/// when the bytes have come.
 class RedisReplyParser {
 public:
     RedisReplyParser();
@@ -41,12 +42,13 @@ private:
                     std::size_t size);
 
     bool line_too_long() const;
+    bool bulk_too_long() const;
 
     redisReader* reader_ = nullptr;
     std::vector<RedisValue> values_;
     std::vector<std::size_t> offsets_;  ///< of the texts in text_, until the reply is whole
     std::string text_;
-    std::size_t fed_ = 0;  ///< bytes since the last whole reply
+    std::size_t fed_ = 0;  ///< bytes behind the last whole reply
 };
 
 }  // namespace loadline

@@ -41,6 +41,7 @@ public:
         step_.timeout = context_.duration(node_.at("timeout"), false).value_or(Duration{});
         captures();
         const auto mark = transaction();
+        fix_request(step_);
         context_.plan.steps.push_back(std::move(step_));
         context_.transaction_marks.push_back(mark);
         return static_cast<StepIndex>(context_.plan.steps.size() - 1);

@@ -8,17 +8,18 @@ namespace {
 
 void compile_connections(CompileContext& context, const Node& root) {
     const auto node = root.at("connections");
-    if (node.text() == nullptr || *node.text() == "pool") return;
-    if (*node.text() == "per-request") {
-        context.plan.connections = ConnectionMode::per_request;
-    } else if (*node.text() == "per-session") {
-        context.problem(node,
-                        "connections \"per-session\" are not served by this version of loadline",
-                        "write \"pool\" or \"per-request\"");
-    } else {
-        context.problem(node, fmt::format("connections \"{}\" are not known", *node.text()),
-                        name_hint(*node.text(), {"pool", "per-request"}, "they are"));
+    if (node.text() == nullptr) return;
+    const std::pair<std::string_view, ConnectionMode> modes[] = {
+        {"pool", ConnectionMode::pool},
+        {"per-session", ConnectionMode::per_session},
+        {"per-request", ConnectionMode::per_request}};
+    for (const auto& [name, mode] : modes) {
+        if (*node.text() != name) continue;
+        context.plan.connections = mode;
+        return;
     }
+    context.problem(node, fmt::format("connections \"{}\" are not known", *node.text()),
+                    name_hint(*node.text(), {"pool", "per-session", "per-request"}, "they are"));
 }
 
 /// A file named in the scenario: relative to the scenario's folder.

@@ -121,6 +121,7 @@ Result<std::shared_ptr<const Plan>> plan_for_url(const OneLiner& one_liner) {
     if (!step) return step.error();
     step->name = "request";
     step->transaction = true;
+    fix_request(*step);
     plan->targets.push_back({"target", one_liner.url});
     if (!redis) plan->targets.back().url.path.clear();
     plan->steps.push_back(std::move(*step));

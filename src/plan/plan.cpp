@@ -67,6 +67,36 @@ Outcome judge_redis_error(const ResponseView& reply) {
 
 }  // namespace
 
+void fix_request(StepPlan& step) {
+    const auto is_fixed = [](const Template& part) {
+        return std::all_of(part.segments().begin(), part.segments().end(), [](const auto& segment) {
+            return std::holds_alternative<Template::Literal>(segment);
+        });
+    };
+    if (!is_fixed(step.head) || !is_fixed(step.body) ||
+        !std::all_of(step.arguments.begin(), step.arguments.end(), is_fixed)) {
+        return;
+    }
+    std::vector<Value> nothing;
+    Rng rng{0, 0};
+    std::uint64_t counter = 0;
+    std::string scratch, request;
+    render_request(step, {nothing, rng, counter}, scratch, request);
+    step.fixed_request = std::move(request);
+}
+
+const char* to_string(ConnectionMode mode) {
+    switch (mode) {
+        case ConnectionMode::pool:
+            return "pool";
+        case ConnectionMode::per_session:
+            return "per-session";
+        case ConnectionMode::per_request:
+            return "per-request";
+    }
+    return "pool";
+}
+
 std::optional<StepIndex> Plan::find_step(std::string_view step_name) const {
     for (StepIndex i = 0; i < steps.size(); ++i) {
         if (steps[i].name == step_name) return i;

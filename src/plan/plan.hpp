@@ -57,6 +57,7 @@ struct StepPlan {
     Template head, body;
     bool has_body = false;
     std::vector<Template> arguments;
+    std::string fixed_request;  ///< the bytes on the wire where nothing in them varies; else empty
 
     std::vector<Check> checks;
     std::vector<Capture> captures;
@@ -124,8 +125,12 @@ struct LoadPlan {
 
 enum class ConnectionMode : std::uint8_t {
     pool,         ///< kept alive and shared by all users of a worker
+    per_session,  ///< kept alive; each session, or user without one, has its own per target
     per_request,  ///< a new one for every exchange; we close first, after the reply
 };
+
+/// "pool", "per-session", "per-request": as in scenarios and reports.
+const char* to_string(ConnectionMode mode);
 
 /// How long each phase before the answer may take. The whole exchange has a limit per step.
 struct Timeouts {
@@ -157,6 +162,9 @@ struct Plan {
     /// Index of the step of this name; nothing if there is none.
     std::optional<StepIndex> find_step(std::string_view name) const;
 };
+
+/// Renders the request beforehand if nothing in it varies: most of the cost of a plain GET.
+void fix_request(StepPlan& step);
 
 /// Renders the bytes of one request into `out` (cleared first; reused, so it does not
 /// allocate in the steady state). `scratch` holds the body meanwhile.

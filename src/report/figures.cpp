@@ -90,6 +90,12 @@ std::string cpu_text(const GeneratorHealth& g) {
     return text;
 }
 
+std::string selftest_text(const Selftest& s) {
+    return fmt::format("{} requests/s from {} {}, percentiles within {} ({})",
+                       format_number(s.ceiling_per_s), s.threads,
+                       s.threads == 1 ? "thread" : "threads", format_share(s.worst_error()), s.at);
+}
+
 std::string sockets_text(const GeneratorHealth& g) {
     auto text = fmt::format("{} connections", count_text(g.connections_max));
     if (g.descriptors_max && g.descriptor_limit > 0) {
@@ -107,7 +113,8 @@ std::string latency_text(Duration value, Duration timeout) {
 
 std::string percentile_text(const Histogram& histogram, double quantile, Duration timeout) {
     if (histogram.count() < samples_needed(quantile)) return "–";
-    return latency_text(histogram.quantile(quantile), timeout);
+    const auto value = histogram.quantile(quantile);
+    return latency_text(value <= Duration{1} ? Duration{} : value, timeout);  // it begins at 1 ns
 }
 
 std::string round_duration(Duration d) {

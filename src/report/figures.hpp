@@ -58,6 +58,9 @@ std::string count_text(std::uint64_t count);
 /// "498 journeys/s"
 std::string rate_text(double per_second, const char* unit);
 
+/// "13 500 requests/s from 2 threads, percentiles within 0.63 % (2026-11-21T13:07:46Z)"
+std::string selftest_text(const Selftest& selftest);
+
 /// What was measured, as one judged clause: "41.2 ms", "0.3 %", "> 10 s", "no samples".
 std::string actual_text(const ClauseResult& clause);
 

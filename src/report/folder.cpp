@@ -1,19 +1,17 @@
 #include "report/folder.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <exception>
 #include <ostream>
-#include <streambuf>
 
 #include "report/figures.hpp"
 #include "report/html.hpp"
+#include "report/output_file.hpp"
 #include "report/spectrum.hpp"
 #include "result/to_json.hpp"
 #include "stats/hlog.hpp"
@@ -22,55 +20,6 @@ namespace loadline {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// A file being written, which remembers why a write failed: a std::ofstream forgets it.
-class OutputFile : public std::streambuf {
-public:
-    explicit OutputFile(const fs::path& path)
-        : fd_{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)} {
-        if (fd_ < 0) error_ = errno;
-        setp(buffer_.data(), buffer_.data() + buffer_.size());
-    }
-    ~OutputFile() override { close(); }
-    OutputFile(const OutputFile&) = delete;
-    OutputFile& operator=(const OutputFile&) = delete;
-
-    /// Writes what is left and closes; 0 or the errno of the first failure.
-    int close() {
-        if (fd_ < 0) return error_;
-        flush();
-        if (::close(fd_) != 0 && error_ == 0) error_ = errno;
-        fd_ = -1;
-        return error_;
-    }
-
-protected:
-    int_type overflow(int_type c) override {
-        if (!flush()) return traits_type::eof();
-        if (!traits_type::eq_int_type(c, traits_type::eof())) {
-            *pptr() = traits_type::to_char_type(c);
-            pbump(1);
-        }
-        return traits_type::not_eof(c);
-    }
-    int sync() override { return flush() ? 0 : -1; }
-
-private:
-    bool flush() {
-        const char* at = pbase();
-        while (error_ == 0 && at < pptr()) {
-            const auto n = ::write(fd_, at, static_cast<std::size_t>(pptr() - at));
-            if (n > 0) at += n;
-            if (n < 0 && errno != EINTR) error_ = errno;
-        }
-        setp(buffer_.data(), buffer_.data() + buffer_.size());
-        return error_ == 0;
-    }
-
-    int fd_;
-    int error_ = 0;
-    std::array<char, 1 << 16> buffer_;
-};
 
 Error not_written(const fs::path& path, const char* why) {
     return output_error(fmt::format("{} could not be written: {}", path.string(), why));
@@ -172,6 +121,22 @@ Result<void> RunFolder::write_file(const std::string& name,
     }
 }
 
+struct RunFolder::Timeline {
+    explicit Timeline(const fs::path& path) : file{path}, out{&file} {}
+    OutputFile file;
+    std::ostream out;
+};
+
+RunFolder::RunFolder(fs::path path) : path_{std::move(path)} {}
+RunFolder::RunFolder(RunFolder&&) noexcept = default;
+RunFolder& RunFolder::operator=(RunFolder&&) noexcept = default;
+RunFolder::~RunFolder() = default;
+
+void RunFolder::record(const TimelinePoint& point) {
+    if (!timeline_) timeline_ = std::make_unique<Timeline>(path_ / "timeline.jsonl");
+    timeline_->out << text_of(timeline_json(point), -1) << std::endl;  // readers may follow it
+}
+
 Result<void> RunFolder::write_all(const RunResult& result,
                                   const std::string& effective_scenario) const {
     Result<void> first;
@@ -186,7 +151,13 @@ Result<void> RunFolder::write_all(const RunResult& result,
             if (!effective_scenario.ends_with('\n')) out << '\n';
         });
     }
-    add("timeline.jsonl", [&](std::ostream& out) { write_timeline(out, result); });
+    if (!timeline_) {
+        add("timeline.jsonl", [&](std::ostream& out) { write_timeline(out, result); });
+    } else if (const int error = timeline_->file.close()) {
+        const auto path = path_ / "timeline.jsonl";
+        if (timeline_->file.size() == 0) ::unlink(path.c_str());
+        if (first) first = not_written(path, std::strerror(error));
+    }
     add("latency.hgrm",
         [&](std::ostream& out) { write_spectrum(out, pooled_transactions(result).response_time); });
     add("latency.hlog", [&](std::ostream& out) { write_hlog(out, result); });

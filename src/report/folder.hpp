@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <functional>
 #include <iosfwd>
+#include <memory>
 #include <string>
 
 #include "base/error.hpp"
@@ -17,6 +18,10 @@ void write_summary(std::ostream& out, const RunResult& result);
 /// report.html, scenario.effective.json.
 class RunFolder {
 public:
+    RunFolder(RunFolder&&) noexcept;
+    RunFolder& operator=(RunFolder&&) noexcept;
+    ~RunFolder();
+
     /// Creates the folder, with those above it, and proves that it takes files by writing and
     /// removing one: before anything is sent. Otherwise a usage error with path and reason.
     static Result<RunFolder> create(std::filesystem::path path);
@@ -30,10 +35,15 @@ public:
 
     const std::filesystem::path& path() const { return path_; }
 
-    /// Writes all files; each under a temporary name first, so that a reader never sees half a
-    /// file. `effective_scenario` is the text of scenario.effective.json, empty when there is
-    /// none (the one-liner). The first failure (a full disk) is returned as ErrorKind::output
-    /// with path and reason, after the other files were tried. Never throws.
+    /// Appends one second to timeline.jsonl at once: it keeps every second of a run of any
+    /// length. A failure is remembered for write_all.
+    void record(const TimelinePoint& point);
+
+    /// Writes all other files (and the timeline of `result` where nothing was recorded); each under
+    /// a temporary name first, so that a reader never sees half a file. `effective_scenario` is the
+    /// text of scenario.effective.json, empty when there is none (the one-liner). The first failure
+    /// (a full disk) is returned as ErrorKind::output with path and reason, after the other files
+    /// were tried. Never throws.
     Result<void> write_all(const RunResult& result, const std::string& effective_scenario) const;
 
     /// One file of the folder, the same way.
@@ -41,8 +51,11 @@ public:
                             const std::function<void(std::ostream&)>& write) const;
 
 private:
-    explicit RunFolder(std::filesystem::path path) : path_{std::move(path)} {}
+    struct Timeline;
+    explicit RunFolder(std::filesystem::path path);
+
     std::filesystem::path path_;
+    std::unique_ptr<Timeline> timeline_;
 };
 
 }  // namespace loadline

@@ -346,6 +346,7 @@ private:
                                             format_duration(g.pool_wait_p99))});
         table.add({"CPU", cpu_text(g)});
         table.add({"At most", sockets_text(g)});
+        if (result_.selftest) table.add({"Selftest", selftest_text(*result_.selftest)});
         for (const auto& limit : g.limits) table.add({"Limit", limit.text}, {}, "invalid", 1);
         for (const auto& text : g.notes) table.add({"Note", text});
         return heading("Generator",
@@ -367,8 +368,7 @@ private:
             table.add({"Target " + target.name, target.url.origin()});
         }
         for (const auto& text : address_texts(result_)) table.add({"Address", text});
-        table.add(
-            {"Connections", plan.connections == ConnectionMode::pool ? "pool" : "per-request"});
+        table.add({"Connections", to_string(plan.connections)});
         table.add({"Seed, threads", fmt::format("{}, {}", result_.seed, result_.threads)});
         table.add({"Caps", fmt::format("{} users, {} connections",
                                        result_.user_cap ? count_text(result_.user_cap) : "any",

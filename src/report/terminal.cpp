@@ -348,6 +348,7 @@ private:
                           format_duration(g.pool_wait_p50), format_duration(g.pool_wait_p99))}});
         table.add({{"CPU"}, {cpu_text(g)}});
         table.add({{"at most"}, {sockets_text(g)}});
+        if (result_.selftest) table.add({{"selftest"}, {selftest_text(*result_.selftest)}});
         write(table);
         for (const auto& limit : g.limits) sentence("  limit: ", limit.text, Style::doubtful);
         for (const auto& note : g.notes) sentence("  note: ", note, Style::dim);

@@ -112,6 +112,12 @@ Json metadata(const RunResult& r) {
     if (r.machine.port_high > 0)
         out["ip_local_port_range"] = {r.machine.port_low, r.machine.port_high};
     out["target_shares_machine"] = r.target_shares_machine;
+    if (r.selftest) {
+        out["selftest"] = {{"at", r.selftest->at},
+                           {"threads", r.selftest->threads},
+                           {"ceiling_per_s", r.selftest->ceiling_per_s},
+                           {"worst_error_share", r.selftest->worst_error()}};
+    }
     return out;
 }
 
@@ -155,7 +161,7 @@ Json config(const RunResult& r) {
     out["threads"] = r.threads;
     out["max_users"] = r.user_cap;
     if (r.connection_cap > 0) out["connections"] = r.connection_cap;
-    out["connection_mode"] = plan.connections == ConnectionMode::pool ? "pool" : "per-request";
+    out["connection_mode"] = to_string(plan.connections);
     add_load(plan, out);
     for (const auto& target : plan.targets) {
         out["targets"][target.name] = target.url.origin();  // no credentials

@@ -8,6 +8,7 @@
 #include "base/procfs.hpp"
 #include "base/rate.hpp"
 #include "plan/plan.hpp"
+#include "result/selftest.hpp"
 #include "stats/interval.hpp"
 #include "watch/socket_report.hpp"
 
@@ -167,6 +168,7 @@ struct RunResult {
     std::chrono::system_clock::time_point started_at{};
     Duration elapsed{};
     Machine machine;
+    std::optional<Selftest> selftest;    ///< what an earlier selftest found on this machine
     bool target_shares_machine = false;  ///< every target is loopback
     std::shared_ptr<const Plan> plan;
     std::vector<TargetAddresses> addresses;  ///< per target of the plan

@@ -15,7 +15,7 @@ constexpr KeyShape scenario_keys[] = {
     {"targets", kind_object, "an object of names and URLs", true},
     {"slo", kind_list, "a list such as [\"p99 < 100ms\"]"},
     {"load", kind_object, "an object such as {\"rate\": \"500/s\"}"},
-    {"connections", kind_text, "\"pool\" or \"per-request\""},
+    {"connections", kind_text, "\"pool\", \"per-session\" or \"per-request\""},
     {"tls", kind_object, "an object such as {\"ca\": \"ca.pem\"}"},
     {"timeouts", kind_object, "an object such as {\"connect\": \"2s\"}"},
     {"data", kind_object, "an object of names and sources"},

@@ -7,8 +7,8 @@
 #include "base/stop.hpp"
 #include "result/generator.hpp"
 #include "result/verdict.hpp"
-#include "stats/hlog.hpp"
 #include "trial/generator_meter.hpp"
+#include "trial/trial_history.hpp"
 
 namespace loadline {
 namespace {
@@ -98,8 +98,11 @@ Result<std::unique_ptr<TrialStage>> TrialStage::open(std::shared_ptr<const Plan>
     stage->start_watcher();
     EngineOptions engine;
     engine.threads = options.threads;
-    engine.max_users = options.max_users;
-    engine.connections = options.connections;
+    // A closed model says itself how many users there are, and what they may open.
+    const auto users = static_cast<std::size_t>(plan->load.users.value_or(0));
+    engine.max_users = std::max(options.max_users, users);
+    engine.connections =
+        options.connections_capped ? options.connections : std::max(options.connections, users);
     engine.pipeline = options.pipeline;
     engine.sources = options.sources;
     engine.seed = options.seed;
@@ -146,6 +149,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     Duration length_measured{}, cpu_busiest{};
     Interval so_far{plan_->steps.size(), plan_->journeys.size()};
     GeneratorFacts facts{m.total};
+    TrialHistory history{plan_->steps.size()};
 
     auto result = engine_->run(window, [&](const SecondOfLoad& second) {
         auto point = point_of(second, *plan_, window);
@@ -153,14 +157,8 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
         point.since_start = began - opened_ + second.since_start;
         if (watcher_) point.sockets = watcher_->latest();
         for (std::size_t i = 0; i < second.measured.steps.size(); ++i) {
-            const auto& step = second.measured.steps[i];
-            if (step.count() > 0) {
-                m.step_seconds.push_back(
-                    {static_cast<StepIndex>(i), point.since_start - second.length, second.length,
-                     step.response_time.unanswered_count() > 0 ? Histogram::unanswered
-                                                               : step.response_time.max(),
-                     encode_histogram(step.response_time)});
-            }
+            history.add(static_cast<StepIndex>(i), point.since_start - second.length, second.length,
+                        second.measured.steps[i].response_time);
         }
         if (point.phase == Phase::measure) {
             length_measured += second.length;
@@ -171,12 +169,14 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
         }
         slowest_ = std::max(slowest_, point.max);
         if (observer_.second) observer_.second(point);
-        m.timeline.push_back(std::move(point));
+        history.add(std::move(point));
         if (!abort_early) return true;
         so_far.append(second.measured);
         return !abort_early(so_far);
     });
 
+    m.timeline = history.take_timeline();
+    m.step_seconds = history.take_step_seconds();
     m.total = std::move(result.total);
     m.measured = result.measured;
     if (window.rate) {

@@ -17,7 +17,7 @@ CONFIG = """
 daemon off; master_process off; pid {folder}/nginx.pid; error_log stderr;
 events {{ worker_connections 512; }}
 http {{
-    log_format seen "$server_name $ssl_protocol $ssl_session_reused $ssl_server_name $remote_addr";
+    log_format seen "$server_name $ssl_protocol $ssl_session_reused $ssl_server_name $remote_addr $connection";
     access_log {folder}/access.log seen;
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
@@ -65,7 +65,7 @@ class Nginx(rig.Process):
         return f"{scheme}://{host}:{self.ports[name]}/"
 
     def seen(self, server):
-        """What the access log says of a server: tuples (protocol, reused, name, client)."""
+        """What the access log says of a server: tuples (protocol, reused, name, client, connection)."""
         lines = [line.split() for line in (self.folder / "access.log").read_text().splitlines()]
         return [tuple(line[1:]) for line in lines if line[0] == server]
 
@@ -99,7 +99,7 @@ class Http(unittest.TestCase):
         for host in ("localhost", "127.0.0.1"):
             step = self.assert_passes(self.nginx.url("tls", host=host), "-R200", "-d1s", *self.ca)
             self.assertEqual(step["requests"], 200)
-        names = {(protocol, name) for protocol, _, name, _ in self.nginx.seen("tls")}
+        names = {(protocol, name) for protocol, _, name, *_ in self.nginx.seen("tls")}
         self.assertEqual(names, {("TLSv1.3", "localhost"), ("TLSv1.3", "-")})  # SNI has names only
 
     def test_tls_1_2_is_spoken_too(self):
@@ -143,6 +143,25 @@ class Http(unittest.TestCase):
             self.assertEqual(step["connect_ms"]["count"], 200)
             self.assertEqual(step["tls_ms"]["count"], 200)
 
+    def test_each_session_has_a_connection_of_its_own_when_asked(self):
+        """20 users who think most of the time: a pool needs a few connections, browsers 20."""
+        connections = {}
+        for mode in ("pool", "per-session", "per-request"):
+            scenario = {"loadline": 1, "targets": {"web": self.nginx.url("plain", "http", "127.0.0.1").rstrip("/")},
+                        "connections": mode, "load": {"users": 20, "duration": "2s"}, "slo": ["errors < 1%"],
+                        "journeys": {"look": {"steps": [{"name": "request", "http": "GET web/"},
+                                                        {"think": "100ms..200ms"}]}}}
+            file = self.nginx.folder / f"{mode}.json"
+            file.write_text(json.dumps(scenario))
+            before = len(self.nginx.seen("plain"))
+            step = self.assert_passes("run", file, "-t", "2")
+            seen = self.nginx.seen("plain")[before:]
+            connections[mode] = len({line[4] for line in seen})
+            self.assertGreaterEqual(len(seen), step["requests"])
+        self.assertEqual(connections["per-session"], 20)
+        self.assertLessEqual(connections["pool"], 20)
+        self.assertGreater(connections["per-request"], 150)
+
     def test_a_large_body_arrives_whole_with_and_without_tls(self):
         for name, scheme in (("tls", "https"), ("plain", "http")):
             step = self.assert_passes(self.nginx.url(name, scheme) + "big", "-R100", "-d1s", *self.ca)
@@ -151,7 +170,7 @@ class Http(unittest.TestCase):
 
     def test_a_unix_socket_is_a_target(self):
         self.assert_passes(f"unix:{self.nginx.folder}/web.sock:/", "-c4", "-d1s")
-        self.assertIn(("-", "-", "-", "unix:"), self.nginx.seen("plain"))
+        self.assertIn(("-", "-", "-", "unix:"), {line[:4] for line in self.nginx.seen("plain")})
 
     def test_ipv6_is_spoken(self):
         with socket.socket(socket.AF_INET6) as probe:
@@ -230,6 +249,40 @@ class Reuse(unittest.TestCase):
         step = summary["results"]["steps"]["request"]
         self.assertEqual(step["resends"], 0)
         self.assertGreater(step["outcomes"].get("closed_early", 0) + step["outcomes"].get("reset", 0), 40, err)
+
+
+class Timeouts(unittest.TestCase):
+    """A server that accepts and never says a word: each phase ends by its own limit."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.silent = socket.create_server(("127.0.0.1", 0), backlog=256)
+        cls.port = cls.silent.getsockname()[1]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.silent.close()
+
+    def outcomes(self, scheme, timeouts):
+        scenario = {"loadline": 1, "targets": {"web": f"{scheme}://127.0.0.1:{self.port}"}, "timeouts": timeouts,
+                    "load": {"rate": "20/s", "arrivals": "paced", "duration": "1s", "drain": "3s"},
+                    "journeys": {"look": {"steps": [{"name": "request", "http": "GET web/"}]}}}
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "silent.json"
+            file.write_text(json.dumps(scenario))
+            code, summary, err = run("run", file)
+        self.assertEqual(code, 3, err)  # it never answered
+        return summary["results"]["total"]["outcomes"], summary["results"]["examples"][0]["text"]
+
+    def test_a_handshake_that_takes_too_long_is_a_tls_error(self):
+        self.assertEqual(self.outcomes("https", {"tls": "200ms"}),
+                         ({"tls_error": 20}, "tls_error: the handshake took too long"))
+
+    def test_a_first_byte_that_takes_too_long_is_a_timeout(self):
+        self.assertEqual(self.outcomes("http", {"firstByte": "200ms"}), ({"timeout": 20}, "timeout"))
+
+    def test_an_answer_that_takes_too_long_is_a_timeout(self):
+        self.assertEqual(self.outcomes("http", {"whole": "300ms"}), ({"timeout": 20}, "timeout"))
 
 
 class Redis(unittest.TestCase):

@@ -52,6 +52,8 @@ TEST(HttpReply, IsTheSameHoweverItIsSplit) {
         {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true, false, 200, "", true},
         {"HTTP/1.1 204 No Content\r\n\r\n", false, false, 204, "", true},
         {"HTTP/1.1 304 Not Modified\r\n\r\n", false, false, 304, "", true},
+        {"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", false, false, 204, "", true},
+        {"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", false, false, 304, "", true},
         {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 201 "
          "Created\r\nContent-Length: 2\r\n\r\nok",
          false, false, 201, "ok", true},
@@ -93,6 +95,27 @@ TEST(HttpReply, CallsWhatIsNotHttpMalformed) {
     for (const auto& text : rows) {
         EXPECT_EQ(read(text, text.size()).status, ReplyStatus::malformed) << text.substr(0, 60);
     }
+}
+
+TEST(HttpReply, RefusesAKeptBodyBeyond16MiBWhenItsLengthIsRead) {
+    const std::string ok = "HTTP/1.1 200 OK\r\n",
+                      chunked = ok + "Transfer-Encoding: chunked\r\n\r\n";
+    for (const auto& text :
+         {ok + "Content-Length: 16777217\r\n\r\nx", chunked + "1000001\r\nx",
+          ok + "Content-Length: 18446744073709551615\r\n\r\nx", chunked + "1\r\nx\r\n1000000\r\nx",
+          chunked + "FFFFFFFFFFFFFFFF\r\nx"}) {
+        EXPECT_EQ(read(text, 10).status, ReplyStatus::malformed) << text;
+    }
+    for (const auto& text : {ok + "Content-Length: 16777216\r\n\r\nx", chunked + "1000000\r\nx"}) {
+        EXPECT_EQ(read(text, 10).status, ReplyStatus::incomplete) << text;
+    }
+}
+
+TEST(HttpReply, AChangeOfProtocolEndsTheConnection) {
+    const auto got = read("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", 1000);
+    EXPECT_EQ(got.status, ReplyStatus::complete);
+    EXPECT_EQ(got.code, 101);
+    EXPECT_FALSE(got.keep_alive);
 }
 
 TEST(HttpReply, CutShortIsNotComplete) {

@@ -77,18 +77,52 @@ TEST(RedisReply, RefusesWhatIsNotRespOrBeyondItsLimits) {
          {std::string{"HTTP/1.1 400 Bad Request\r\n"}, std::string{"$3\r\nabcXY"}, deep}) {
         EXPECT_EQ(read(text, text.size()), "malformed") << text.substr(0, 40);
     }
-    const std::string small(1 << 20, 'x');
+}
+
+TEST(RedisReply, RefusesALengthBeyondItsLimitsWhenItIsRead) {
+    for (const char* text :
+         {"$16777204\r\n", "$99999999999\r\n", "$9223372036854775807\r\n", "*1000001\r\n",
+          "*1000000000\r\n", "*2147483647\r\n", "*1\r\n*1000000000\r\n",
+          "*2\r\n$1\r\na\r\n$99999999\r\n", "*2\r\n$1\r\na\r\n$16777193\r\n"}) {
+        for (const std::size_t piece : {1, 3, 100})
+            EXPECT_EQ(read(text, piece), "malformed") << text;
+    }
+    for (const char* text :
+         {"$16777203\r\n", "*1000000\r\n", "*2\r\n$1\r\na\r\n$16777192\r\n", "$1677721", "$"}) {
+        for (const std::size_t piece : {1, 3, 100})
+            EXPECT_EQ(read(text, piece), "incomplete") << text;
+    }
+}
+
+TEST(RedisReply, TakesAReplyOfExactly16MiB) {
+    const std::string text = "$16777203\r\n" + std::string(16'777'203, 'x') + "\r\n";
+    ASSERT_EQ(text.size(), 16u << 20);
+    for (const std::size_t piece : {65'536, 65'535}) {
+        RedisReplyParser parser;
+        auto status = ReplyStatus::incomplete;
+        for (std::size_t at = 0; at < text.size(); at += piece) {
+            ASSERT_EQ(status, ReplyStatus::incomplete);
+            parser.feed(text.data() + at, std::min(piece, text.size() - at));
+            status = parser.next();
+        }
+        ASSERT_EQ(status, ReplyStatus::complete);
+        EXPECT_EQ(parser.view().reply[0].text.size(), 16'777'203u);
+    }
+}
+
+TEST(RedisReply, RefusesManySmallTextsBeyond16MiB) {
+    const std::string text = "$65000\r\n" + std::string(65'000, 'x') + "\r\n";
     RedisReplyParser parser;
-    const std::string bomb = "$99999999\r\n";
-    parser.feed(bomb.data(), bomb.size());
+    const std::string head = "*1000\r\n";
+    parser.feed(head.data(), head.size());
     auto status = parser.next();
-    for (int i = 0; i < 20 && status == ReplyStatus::incomplete; ++i) {
-        parser.feed(small.data(), small.size());
+    int texts = 0;
+    for (; texts < 1000 && status == ReplyStatus::incomplete; ++texts) {
+        parser.feed(text.data(), text.size());
         status = parser.next();
     }
-    EXPECT_EQ(status, ReplyStatus::malformed) << "a reply beyond 16 MiB";
-    EXPECT_EQ(read("*1000000000\r\n:1\r\n", 100), "incomplete")
-        << "waits, having allocated nothing for it";
+    EXPECT_EQ(status, ReplyStatus::malformed);
+    EXPECT_EQ(texts, (16 << 20) / 65'010 + 1);
 }
 
 TEST(RedisReply, GivesPipelinedRepliesOneAfterTheOther) {

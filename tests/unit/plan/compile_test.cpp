@@ -413,5 +413,20 @@ TEST(Compile, OnlyIdempotentRequestsMayBeSentAgain) {
     EXPECT_FALSE(steps[3].idempotent);
 }
 
+TEST(Compile, ARequestInWhichNothingVariesIsRenderedBeforehand) {
+    const auto compiled =
+        compile_text(around(R"({"name": "a", "http": "POST web/x", "json": {"n": 1}},
+                  {"name": "b", "http": "GET web/${counter}"},
+                  {"name": "c", "redis": ["SET", "k", "v"], "on": "cache"},
+                  {"name": "d", "redis": ["SET", "k", "${uuid}"], "on": "cache"})"),
+                     "s.json", {});
+    ASSERT_TRUE(std::holds_alternative<CompiledScenario>(compiled));
+    auto steps = std::get<CompiledScenario>(compiled).plan->steps;
+    EXPECT_THAT(steps[0].fixed_request, testing::EndsWith("Content-Length: 7\r\n\r\n{\"n\":1}"));
+    EXPECT_EQ(steps[1].fixed_request, "");
+    EXPECT_EQ(steps[2].fixed_request, "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n");
+    EXPECT_EQ(steps[3].fixed_request, "");
+}
+
 }  // namespace
 }  // namespace loadline

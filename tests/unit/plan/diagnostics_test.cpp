@@ -560,18 +560,6 @@ s.json:3:71: error: step "a" uses ${p}, but nothing sets it
       |                      ^~~~
 1 error; nothing was sent
 )"},
-        {"connections later",
-         R"({"loadline": 1, "targets": {"web": "http://h", "cache": "redis://h"},
-"connections": "per-session",
-"journeys": {"j": {"steps": [
-{"name": "a", "http": "GET web/"}
-]}}})",
-         R"(s.json:2:16: error: connections "per-session" are not served by this version of loadline
-    2 | "connections": "per-session",
-      |                ^~~~~~~~~~~~~
-   hint: write "pool" or "per-request"
-1 error; nothing was sent
-)"},
         {"connections", R"({"loadline": 1, "targets": {"web": "http://h", "cache": "redis://h"},
 "connections": "per-requests",
 "journeys": {"j": {"steps": [

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -72,6 +73,19 @@ TEST_F(Folder, HoldsEveryFileAndNothingElse) {
     }
     EXPECT_THAT(text_of(folder->path() / "latency.hgrm"),
                 HasSubstr("Total count    =        17952]"));
+}
+
+TEST_F(Folder, TheTimelineIsThereWhileTheRunGoesOn) {
+    auto folder = RunFolder::create(root_ / "run");
+    ASSERT_TRUE(folder.has_value());
+    const auto result = samples::passing_run();
+    const auto& timeline = result.measurement.timeline;
+    folder->record(timeline[0]);
+    folder->record(timeline[1]);
+    const auto so_far = text_of(folder->path() / "timeline.jsonl");
+    EXPECT_EQ(std::count(so_far.begin(), so_far.end(), '\n'), 2);
+    ASSERT_TRUE(folder->write_all(result, "").has_value());
+    EXPECT_EQ(text_of(folder->path() / "timeline.jsonl"), so_far);
 }
 
 TEST_F(Folder, HostileTextIsWrittenAsWell) {

@@ -213,6 +213,11 @@ RunResult passing_run() {
     m.total.steps[1].connect.record(150us, 100);
     m.total.steps[1].tls.record(900us, 100);
     m.total.steps[2].resends = 3;
+    r.selftest = Selftest{};
+    r.selftest->at = "2026-11-21T08:02:47Z";
+    r.selftest->threads = 2;
+    r.selftest->ceiling_per_s = 48'000;
+    r.selftest->percentiles = {{0.5, 1002us, 1000us}, {0.99, 1993us, 2000us}};
     count_arrivals(r, 1000);
     r.target_shares_machine = true;
     r.clauses = {judged(percentile("p99 < 100ms", 0.99, 100ms), VerdictWord::pass, 2000, 24300us),

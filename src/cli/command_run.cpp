@@ -10,8 +10,9 @@ namespace {
 int run_and_report(const SharedFlags& shared, const TrialOptions& options,
                    std::shared_ptr<const Plan> plan, const ScenarioSource& source,
                    const AfterReport& after) {
+    const auto profile = plan->load.profile();
     auto session = ReportSession::open(shared, options, plan, source,
-                                       plan->load.rate ? plan->load.rate->per_second() : 0);
+                                       profile ? profile->highest().per_second() : 0);
     if (!session) return fail(session.error());
     auto result = run_trial(plan, options, session->observer());
     if (!result) {
@@ -49,7 +50,7 @@ int run_and(const RunFlags& flags, const AfterReport& after) {
     }
     const auto loaded = load_plan(flags.scenario, *overrides);
     if (!loaded) return 2;  // its diagnostics are printed
-    if (!loaded->plan->load.rate && !loaded->plan->load.users) {
+    if (!loaded->plan->load.says_load()) {
         return fail(usage_error(fmt::format(
             "{} says no load\n   hint: add \"load\": {{\"rate\": \"100/s\"}}, or give --rate",
             flags.scenario)));

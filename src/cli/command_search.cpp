@@ -19,14 +19,16 @@ Result<SearchOptions> to_search_options(const SearchFlags& flags, const Plan& pl
     if (*budget < std::chrono::seconds{5})
         return usage_error("--budget: less than 5s finds nothing");
     options.budget = *budget;
+    options.hold.reset();
     if (flags.hold != "none") {
         const auto hold = parse_duration(flags.hold);
         if (!hold) return usage_error("--hold: " + hold.error().message + ", or none");
         if (*hold <= Duration{}) return usage_error("--hold: must be above zero, or none");
         options.hold = *hold;
     }
+    const auto profile = plan.load.profile();  // of stages the highest rate counts
     options.start_rate =
-        Rate::per_second(plan.load.rate ? std::max(1.0, plan.load.rate->per_second() / 10) : 50);
+        Rate::per_second(profile ? std::max(1.0, profile->highest().per_second() / 10) : 50);
     if (!flags.start_rate.empty()) {
         const auto rate = parse_rate(flags.start_rate);
         if (!rate) return usage_error("--start-rate: " + rate.error().message);

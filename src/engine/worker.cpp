@@ -28,7 +28,8 @@ Worker::Worker(std::shared_ptr<const Plan> plan, std::vector<TargetRoute> routes
       events_{std::move(events)},
       control_{control},
       rng_{seed ^ 0x6c6f61646c696e65, share.index},
-      counter_{share.index} {
+      counter_{share.index},
+      mix_{plan_->journeys} {
     pools_.resize(plan_->targets.size());
     for (std::size_t i = 0; i < pools_.size(); ++i) {
         auto& pool = pools_[i];
@@ -44,8 +45,6 @@ Worker::Worker(std::shared_ptr<const Plan> plan, std::vector<TargetRoute> routes
             pool.greeting_replies = greeting.replies;
         }
     }
-    double sum = 0;
-    for (const auto& journey : plan_->journeys) journey_shares_.push_back(sum += journey.share);
     cursors_.resize(plan_->feeders.size(), {share.index, share.count});
     session_pools_.resize(plan_->session_pools.size() + 1);
     answers_.resize(pools_.size());
@@ -78,12 +77,12 @@ void Worker::begin(const LoadWindow& window) {
         arrivals_stopped_ = false;
         report_number_ = 0;
         cap_waits_ = 0;
+        cap_drops_ = CapDrops{limits_.latency_limit + 2 * sweep_period};
         out_of_sockets_ = false;
         std::fill(answers_.begin(), answers_.end(), 0);
         examples_.fill(0);
         schedule_.reset();
-        arrival_.reset();
-        closed_to_start_ = 0;
+        paced_starts_.clear();
         measured_->clear();
         unmeasured_->clear();
         interval_start_ = window.start;
@@ -98,15 +97,9 @@ void Worker::begin(const LoadWindow& window) {
         if (next_tick_ == window.start)
             next_tick_ = std::min(window.start + std::chrono::seconds{1}, window.measure_end());
 
-        if (window.rate) {
-            if (window.rate->per_second() > 0) {
-                schedule_.emplace(*window.rate, window.arrivals, window.settle + window.length,
-                                  share_, window.seed);
-            }
-        } else {
-            closed_to_start_ =
-                window.users / share_.count + (share_.index < window.users % share_.count);
-        }
+        if (window.rate) schedule_.emplace(plan_->journeys, window, share_);
+        first_starts_ =
+            FirstStarts{window.users, window.pacing, window.settle + window.length, share_};
         next_arrival();
         next_sweep_ = std::min(next_sweep_, Clock::now() + sweep_period);
     });
@@ -118,7 +111,6 @@ void Worker::stop_arrivals() {
         const auto now = Clock::now();
         arrivals_stopped_ = true;
         arrival_.reset();
-        closed_to_start_ = 0;
         if (now < window_.measure_end()) {
             window_.length = std::max(Duration{}, now - window_.measure_start());
             grace_end_ = now + window_.grace;
@@ -160,7 +152,7 @@ void Worker::start_due() {
     if (in_start_due_) return;
     in_start_due_ = true;
     while (arrival_ && *arrival_ <= now_) {
-        const Arrival arrival{*arrival_, pick_journey()};
+        const Arrival arrival{*arrival_, arrival_journey_};
         next_arrival();
         ++interval_of(arrival.due).scheduled;
         arrive(arrival);
@@ -253,11 +245,30 @@ void Worker::publish(TimePoint end, bool last) {
     });
 }
 
+/// Age of the oldest exchange or opening that is under way: a silent server is slow, too.
+Duration Worker::longest_under_way() const {
+    using State = PooledConnection::State;
+    Duration longest{};
+    for (const auto& pool : pools_) {
+        for (const auto& connection : pool.all) {
+            const auto state = connection->state;
+            if (state == State::closed || state == State::idle) continue;
+            const bool opening = state != State::busy;
+            if (!opening && connection->users.front()->timing.sent == TimePoint{}) continue;
+            const auto since =
+                opening ? connection->phase_started : connection->users.front()->timing.sent;
+            longest = std::max(longest, now_ - since);
+        }
+    }
+    return longest;
+}
+
 /// Time-outs, at a coarse 20 ms: cheaper than a timer for each exchange.
 void Worker::sweep() {
     next_sweep_ = working_ > 0 || active_ ? now_ + sweep_period : TimePoint::max();
     const bool look_at_idle = now_ >= next_idle_sweep_;
     if (look_at_idle) next_idle_sweep_ = now_ + idle_sweep_period;
+    note_slow(longest_under_way());
     for (auto& pool : pools_) {
         sweep_connections(pool);
         if (look_at_idle) sweep_idle(pool);
@@ -266,6 +277,7 @@ void Worker::sweep() {
             fail_first_waiting(pool, Outcome::dropped);
         }
     }
+    cap_waits_ += cap_drops_.decide(now_);
     for (auto& pool : session_pools_) {
         while (!pool.waiting.empty()) {
             const auto& arrival = pool.waiting.front();
@@ -292,6 +304,7 @@ bool Worker::window_over() const {
 
 void Worker::end_window() {
     abort_all();
+    cap_waits_ += cap_drops_.decide_all();
     publish(now_, true);
     active_ = false;
     next_tick_ = TimePoint::max();

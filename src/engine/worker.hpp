@@ -7,26 +7,12 @@
 #include <thread>
 
 #include "engine/arrivals.hpp"
+#include "engine/cap_drops.hpp"
 #include "engine/connection_pool.hpp"
 #include "engine/virtual_user.hpp"
 #include "stats/interval.hpp"
 
 namespace loadline {
-
-/// One stretch of load, the same for all workers.
-struct LoadWindow {
-    TimePoint start{};
-    Duration settle{};         ///< load that is not measured, first
-    Duration length{};         ///< the measured part
-    Duration grace{};          ///< how long the drain may take
-    std::optional<Rate> rate;  ///< open model
-    std::uint64_t users = 0;   ///< closed model
-    Arrivals arrivals = Arrivals::poisson;
-    std::uint64_t seed = 0;
-
-    TimePoint measure_start() const { return start + settle; }
-    TimePoint measure_end() const { return start + settle + length; }
-};
 
 /// What one worker did in one stretch of at most a second, sent to the control thread.
 struct WorkerReport {
@@ -36,8 +22,9 @@ struct WorkerReport {
     TimePoint start{}, end{};
     std::unique_ptr<Interval> measured;    ///< exchanges due in the measured window
     std::unique_ptr<Interval> unmeasured;  ///< the others: warm-up, drain
-    std::uint64_t cap_waits =
-        0;  ///< waits at our own caps, above the latency limit, though the server was quick
+    /// Arrivals and requests that waited at our own caps above the latency limit, or were
+    /// dropped there, though the server was quick.
+    std::uint64_t cap_waits = 0;
     bool out_of_sockets = false;         ///< fds or ports
     std::vector<std::uint64_t> answers;  ///< per target
 };
@@ -129,6 +116,7 @@ private:
     TimePoint next_due() const;
     void sleep_until(TimePoint wake);
     void tick();
+    Duration longest_under_way() const;
     void sweep();
     void publish(TimePoint end, bool last);
     bool window_over() const;
@@ -137,7 +125,6 @@ private:
 
     // Journeys (worker_journeys.cpp)
     void next_arrival();
-    std::uint32_t pick_journey();
     void arrive(Arrival arrival);
     User* free_user();
     void start_journey(Arrival arrival, SessionPool& pool, TimePoint free_since);
@@ -151,7 +138,8 @@ private:
     SessionPool& session_pool_of(std::uint32_t journey);
     bool can_start(SessionPool& pool);
     void free(User& user);
-    void restart(Outcome outcome);
+    void restart(TimePoint began, Outcome outcome);
+    void start_again_at(TimePoint due);
     void start_next_session();
     void session_started(User& user, Outcome outcome);
     void prepare_done(std::string problem, std::vector<Value> variables);
@@ -227,15 +215,16 @@ private:
     std::vector<SessionPool>
         session_pools_;  ///< one per pool of the plan, and a last one for journeys without
     std::vector<FeederCursor> cursors_;
-    std::vector<double> journey_shares_;  ///< cumulative
+    JourneyMix mix_;
     std::vector<Value> globals_;
     std::vector<Sleeper> sleepers_;  ///< heap
 
     // The window under way
     bool active_ = false;
     LoadWindow window_;
-    std::optional<ArrivalSchedule> schedule_;
-    std::optional<TimePoint> arrival_;  ///< the next one
+    std::optional<JourneySchedule> schedule_;  ///< open model
+    std::optional<TimePoint> arrival_;         ///< the next one
+    std::uint32_t arrival_journey_ = 0;        ///< which journey it starts
     bool arrivals_stopped_ = false;
     std::size_t working_ = 0;  ///< users that are not idle
     TimePoint next_tick_ = TimePoint::max(), next_sweep_ = TimePoint::max(), grace_end_{};
@@ -245,12 +234,14 @@ private:
     std::unique_ptr<Interval> measured_, unmeasured_;
     std::vector<std::unique_ptr<Interval>> spare_;
     std::uint64_t cap_waits_ = 0;
+    CapDrops cap_drops_;
     bool out_of_sockets_ = false;
     bool in_start_due_ = false;  ///< start_due does not nest
     bool serving_ = false,
-         serve_later_ = false;            ///< waiting arrivals: likewise; and after a failure
-    std::uint64_t closed_to_start_ = 0;   ///< closed model: users that have not begun yet
-    std::vector<std::uint64_t> answers_;  ///< per target, in this window
+         serve_later_ = false;             ///< waiting arrivals: likewise; and after a failure
+    FirstStarts first_starts_;             ///< closed model: users that have not begun yet
+    std::vector<TimePoint> paced_starts_;  ///< closed model with pacing: next starts; a min-heap
+    std::vector<std::uint64_t> answers_;   ///< per target, in this window
     std::array<std::uint8_t, outcome_count> examples_{};
     std::string failure_detail_;  ///< of the exchange that is being finished
     Duration cpu_at_tick_{}, idle_polling_{};

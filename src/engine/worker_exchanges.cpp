@@ -307,6 +307,7 @@ void Worker::keep_example(const User& user, Outcome outcome) {
 
 void Worker::note_slow(Duration service_time) {
     if (service_time <= limits_.latency_limit) return;
+    cap_drops_.server_slow();
     for (auto& pool : pools_) {
         if (!pool.waiting.empty()) pool.cause.server_slow = true;
     }

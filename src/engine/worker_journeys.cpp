@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <functional>
 
 #include "engine/worker.hpp"
 
@@ -22,22 +23,25 @@ StepIndex first_step(const JourneyPlan& journey) {
 
 }  // namespace
 
+/// Sets the next arrival; none when the load is over or, in a closed model, while all users
+/// are under way.
 void Worker::next_arrival() {
     arrival_.reset();
-    if (closed_to_start_ > 0) {
-        --closed_to_start_;
-        arrival_ = window_.start;
-    } else if (schedule_) {
-        if (const auto offset = schedule_->next()) arrival_ = window_.start + *offset;
+    if (schedule_) {
+        if (const auto next = schedule_->next()) {
+            arrival_ = window_.start + next->offset;
+            arrival_journey_ = next->journey;
+        }
+        return;
     }
-}
-
-std::uint32_t Worker::pick_journey() {
-    if (journey_shares_.size() == 1) return 0;
-    const double at = rng_.uniform() * journey_shares_.back();
-    const auto it = std::upper_bound(journey_shares_.begin(), journey_shares_.end(), at);
-    return static_cast<std::uint32_t>(std::min<std::ptrdiff_t>(
-        it - journey_shares_.begin(), static_cast<std::ptrdiff_t>(journey_shares_.size()) - 1));
+    if (const auto offset = first_starts_.next()) {
+        arrival_ = window_.start + *offset;
+    } else if (!paced_starts_.empty()) {
+        std::pop_heap(paced_starts_.begin(), paced_starts_.end(), std::greater{});
+        arrival_ = paced_starts_.back();
+        paced_starts_.pop_back();
+    }
+    if (arrival_) arrival_journey_ = mix_.pick(rng_.uniform());
 }
 
 Worker::SessionPool& Worker::session_pool_of(std::uint32_t journey) {
@@ -55,6 +59,10 @@ bool Worker::can_start(SessionPool& pool) {
 void Worker::arrive(Arrival arrival) {
     auto& pool = session_pool_of(arrival.journey);
     if (pool.waiting.empty() && can_start(pool)) return start_journey(arrival, pool, arrival.due);
+    if (window_.at_cap == AtCap::drop) {
+        cap_drops_.drop();
+        return drop(arrival);
+    }
     if (pool.waiting.empty()) pool.cause = {};
     pool.waiting.push(arrival);
 }
@@ -149,10 +157,11 @@ void Worker::finish_journey(User& user, Outcome outcome) {
         return prepare_done(std::exchange(start_problem_, {}), std::move(variables));
     }
     record_journey(user.journey, user.arrival, outcome, user.spent);
+    const auto began = user.arrival;
     free(user);
     serve_waiting_arrivals();
     if (active_ && !window_.rate && !arrivals_stopped_ && now_ < window_.measure_end()) {
-        restart(outcome);
+        restart(began, outcome);
     }
 }
 
@@ -163,14 +172,25 @@ void Worker::record_journey(std::uint32_t journey, TimePoint due, Outcome outcom
     if (outcome == Outcome::ok) stats.response_time_ok.record(spent);
 }
 
-/// Closed model: the next journey begins when the last one has ended. After a failure it
-/// goes once around the loop, so that a dead target cannot nest calls without end.
-void Worker::restart(Outcome outcome) {
-    const Arrival arrival{now_, pick_journey()};
+/// Closed model: the next journey begins when the last one has ended; with pacing not before
+/// its turn. After a failure it goes once around the loop, so that a dead target cannot nest
+/// calls without end.
+void Worker::restart(TimePoint began, Outcome outcome) {
+    if (began + window_.pacing > now_) return start_again_at(began + window_.pacing);
+    const Arrival arrival{now_, mix_.pick(rng_.uniform())};
     ++interval_of(arrival.due).scheduled;
     if (outcome == Outcome::ok) return arrive(arrival);
     session_pool_of(arrival.journey).waiting.push(arrival);
     serve_later_ = true;
+}
+
+/// Keeps the earliest start in `arrival_` and the others in the heap.
+void Worker::start_again_at(TimePoint due) {
+    if (due >= window_.measure_end()) return;
+    if (arrival_ && due < *arrival_) std::swap(due, *arrival_);
+    paced_starts_.push_back(due);
+    std::push_heap(paced_starts_.begin(), paced_starts_.end(), std::greater{});
+    if (!arrival_) next_arrival();
 }
 
 void Worker::free(User& user) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/units.hpp"
 #include "plan/compile_context.hpp"
 
 namespace loadline {
@@ -21,74 +20,6 @@ void collect_passwords(CompileContext& context) {
     std::sort(secrets.begin(), secrets.end());
     secrets.erase(std::unique(secrets.begin(), secrets.end()), secrets.end());
     std::erase(secrets, "");
-}
-
-// --- load
-
-void compile_users(CompileContext& context, const Node& users) {
-    std::uint64_t count = 0;
-    if (users.text() != nullptr) {
-        const auto parsed = parse_count(*users.text());
-        if (!parsed) return context.problem(users, parsed.error().message);
-        count = *parsed;
-    } else if (const auto whole = users.whole(); whole && *whole > 0) {
-        count = static_cast<std::uint64_t>(*whole);
-    }
-    if (count == 0) return context.problem(users, "\"users\" must be a whole number above zero");
-    context.plan.load.users = count;
-}
-
-void compile_rate(CompileContext& context, const Node& rate) {
-    const auto text = rate.text() != nullptr ? *rate.text()
-                      : rate.is_number()     ? rate.json->dump()
-                                             : "";
-    if (text.empty() && rate.text() == nullptr) return;
-    const auto parsed = parse_rate(text);
-    if (!parsed) return context.problem(rate, parsed.error().message);
-    if (parsed->per_second() <= 0) return context.problem(rate, "the rate must be above zero");
-    context.plan.load.rate = *parsed;
-}
-
-void compile_load(CompileContext& context, const Node& root) {
-    auto& load = context.plan.load;
-    const auto node = root.at("load");
-    const auto rate = node.at("rate"), users = node.at("users");
-    if (rate) compile_rate(context, rate);
-    if (users) compile_users(context, users);
-    if (rate && users) {
-        context.problem_about_key(users, "\"rate\" and \"users\" are two kinds of load",
-                                  "keep \"rate\" (arrivals) or \"users\" (a closed loop)");
-    }
-    if (const auto arrivals = node.at("arrivals"); arrivals.text() != nullptr) {
-        load.arrivals = *arrivals.text() == "paced" ? Arrivals::paced : Arrivals::poisson;
-        if (*arrivals.text() != "paced" && *arrivals.text() != "poisson") {
-            context.problem(arrivals,
-                            fmt::format("arrivals \"{}\" are not known", *arrivals.text()),
-                            name_hint(*arrivals.text(), {"poisson", "paced"}, "they are"));
-        } else if (users && !rate) {
-            context.problem_about_key(arrivals, "a closed loop of \"users\" has no arrivals",
-                                      "leave \"arrivals\" out");
-        }
-    }
-    if (const auto d = context.duration(node.at("duration"), false)) load.duration = *d;
-    if (const auto d = context.duration(node.at("warmup"), true)) load.warmup = *d;
-    if (const auto d = context.duration(node.at("drain"), true)) load.drain = *d;
-}
-
-void override_load(CompileContext& context) {
-    const auto& flags = context.overrides;
-    auto& load = context.plan.load;
-    if (flags.rate) {
-        load.rate = flags.rate;
-        load.users.reset();
-    }
-    if (flags.arrivals) load.arrivals = *flags.arrivals;
-    if (flags.duration) load.duration = *flags.duration;
-    if (flags.warmup) load.warmup = *flags.warmup;
-    if (load.rate && load.rate->per_second() <= 0) {
-        context.flag_problem("--rate: the rate must be above zero");
-    }
-    if (load.duration <= Duration{}) context.flag_problem("--duration: it must be above zero");
 }
 
 // --- the rest
@@ -226,7 +157,6 @@ void compile_into(CompileContext& context) {
     compile_sequences(context, root);
     mark_transactions(context, root);
     compile_load(context, root);
-    override_load(context);
     compile_transport(context, root);
     compile_slos(context, root);
     compile_watch(context, root);
@@ -234,18 +164,10 @@ void compile_into(CompileContext& context) {
 }
 
 /// Puts the flags' values where the scenario's own stand, so that it reads as it was run.
-void write_overrides(const Overrides& flags, nlohmann::ordered_json& json) {
+void write_overrides(const Overrides& flags, const Plan& plan, nlohmann::ordered_json& json) {
     for (const auto& [name, url] : flags.targets) json["targets"][name] = url;
     if (!flags.slos.empty()) json["slo"] = flags.slos;
-    if (flags.rate) {
-        json["load"]["rate"] = fmt::format("{}/s", flags.rate->per_second());
-        json["load"].erase("users");
-    }
-    if (flags.arrivals) {
-        json["load"]["arrivals"] = *flags.arrivals == Arrivals::poisson ? "poisson" : "paced";
-    }
-    if (flags.duration) json["load"]["duration"] = format_duration_exact(*flags.duration);
-    if (flags.warmup) json["load"]["warmup"] = format_duration_exact(*flags.warmup);
+    write_load_overrides(flags, plan, json);
     write_transport(flags.transport, json);
 }
 
@@ -268,7 +190,7 @@ DiagnosticsOr<CompiledScenario> compile_text(std::string text, std::filesystem::
     problems.insert(problems.end(), context.problems.begin(), context.problems.end());
     if (!problems.empty()) return std::move(problems);
     auto plan = std::make_shared<const Plan>(std::move(context.plan));
-    write_overrides(overrides, scenario.json);
+    write_overrides(overrides, *plan, scenario.json);
     return CompiledScenario{std::move(scenario), std::move(plan)};
 }
 

@@ -25,7 +25,7 @@ struct TransportFlags {
 struct Overrides {
     std::vector<std::pair<std::string, std::string>> targets;  ///< NAME=URL
     std::vector<std::string> slos;                             ///< replace the scenario's, when any
-    std::optional<Rate> rate;  ///< also turns `users` into open load
+    std::optional<Rate> rate;  ///< of all journeys together; also turns `users` into open load
     std::optional<Arrivals> arrivals;
     std::optional<Duration> duration, warmup;
     TransportFlags transport;

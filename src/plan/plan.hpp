@@ -16,6 +16,7 @@
 #include "plan/check.hpp"
 #include "plan/extract.hpp"
 #include "plan/feeder.hpp"
+#include "plan/rate_profile.hpp"
 #include "plan/slo.hpp"
 #include "plan/template.hpp"
 
@@ -80,7 +81,8 @@ using Action = std::variant<SetAction, FeedAction, ThinkAction, ExchangeAction>;
 
 struct JourneyPlan {
     std::string name;
-    double share = 1;                       ///< weight among the journeys
+    double share = 1;                       ///< weight among the journeys without a rate_part
+    std::optional<double> rate_part;        ///< arrivals of its own: this part of the whole rate
     std::optional<std::uint32_t> sessions;  ///< "as": index into Plan::session_pools
     std::vector<Action> actions;
 };
@@ -94,15 +96,31 @@ struct SessionPoolPlan {
 
 enum class Arrivals : std::uint8_t { poisson, paced };
 
-/// Open: `rate` arrivals per second. Closed: `users` virtual users, each starting its
-/// next journey when the last one has ended.
+/// What becomes of an arrival that finds no free virtual user or session.
+enum class AtCap : std::uint8_t {
+    queue,  ///< it waits, and is dropped after the time-out of its first step
+    drop,   ///< it is dropped at once
+};
+
+/// Open: `rate` arrivals per second over all journeys, or `stages` of it. Closed: `users`
+/// virtual users, each starting its next journey when the last one has ended, or `pacing`
+/// after the start of the last one when that is later. At most one of the three is set.
 struct LoadPlan {
     std::optional<Rate> rate;
+    std::optional<RateProfile> stages;
     std::optional<std::uint64_t> users;
+    Duration pacing{};  ///< zero: none
     Arrivals arrivals = Arrivals::poisson;
+    AtCap at_cap = AtCap::queue;
     Duration duration = std::chrono::seconds{30};  ///< the measured part
     Duration warmup{};
     Duration drain = std::chrono::seconds{5};
+
+    /// The intended rate from the start of the warm-up on; nothing for a closed model.
+    std::optional<RateProfile> profile() const {
+        return rate ? std::optional<RateProfile>{*rate} : stages;
+    }
+    bool says_load() const { return rate || stages || users; }
 };
 
 enum class ConnectionMode : std::uint8_t {

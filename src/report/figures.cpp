@@ -179,9 +179,17 @@ std::string load_text(const RunResult& result) {
     const auto& load = result.plan->load;
     if (result.measurement.intended_rate > 0) {
         text += " at " + rate_text(result.measurement.intended_rate, "journeys");
+        if (result.command == "run" && load.stages) {  // a search holds each probe's rate
+            text += fmt::format(" on average, in stages of up to {}",
+                                format_rate(load.stages->highest()));
+        }
         text += load.arrivals == Arrivals::paced ? " (paced)" : " (poisson)";
+        if (load.at_cap == AtCap::drop) text += ", dropping what finds no free user";
     } else if (load.users) {
         text += fmt::format(" with {} users in a closed loop", count_text(*load.users));
+        if (load.pacing > Duration{}) {
+            text += fmt::format(", a journey each {}", round_duration(load.pacing));
+        }
     }
     if (result.command == "run" && load.warmup > Duration{}) {
         text += ", after " + round_duration(load.warmup) + " of warm-up";

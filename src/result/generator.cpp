@@ -81,9 +81,9 @@ std::vector<Reason> limits_of(const GeneratorFacts& facts, const GeneratorHealth
     if (facts.cap_waits > 0 &&
         exceeds_share(facts.cap_waits, std::max(total.scheduled, total.sent), cap_waits_allowed)) {
         limits.push_back({"client_limit",
-                          fmt::format("{} waits longer than {} at our own cap on users or "
-                                      "connections while the server was quick: raise --max-users "
-                                      "or --connections",
+                          fmt::format("{} arrivals or requests waited longer than {}, or were "
+                                      "dropped, at our own cap on users or connections while the "
+                                      "server was quick: raise --max-users or --connections",
                                       facts.cap_waits, format_duration(facts.latency_limit))});
     }
     if (facts.out_of_sockets) {

@@ -12,8 +12,9 @@ struct GeneratorFacts {
     std::vector<double> lag_p99_ms{};  ///< send lag p99 of each measured second
     Duration latency_limit{};          ///< the smallest of the SLOs
     bool open_model = true;
-    /// Waits at our own caps (users, connections) longer than latency_limit while the server
-    /// answered within it. Waits behind a slow server are the server's doing.
+    /// Waits at our own caps (users, connections) longer than latency_limit, and arrivals
+    /// dropped there at once, while the server answered within it. Behind a slow server they
+    /// are the server's doing.
     std::uint64_t cap_waits = 0;
     bool out_of_sockets = false;             ///< fds or ports
     bool stopped_early = false;              ///< the schedule was cut short on purpose
@@ -23,7 +24,8 @@ struct GeneratorFacts {
 };
 
 /// Did the generator keep its promise? What proves it guilty goes into `limits`:
-/// `client_limit`: fds or ports ran out, or more than 1 % of the arrivals waited at our caps;
+/// `client_limit`: fds or ports ran out, or more than 1 % of the arrivals waited or were
+/// dropped at our caps;
 /// `schedule`: less than 99 % of the arrivals due were started, dropped ones apart;
 /// `send_lag`: p99 above max(1 ms, 5 % of the latency limit) in more than 10 % of the seconds,
 /// and in two at least.

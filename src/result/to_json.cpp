@@ -121,6 +121,39 @@ Json metadata(const RunResult& r) {
     return out;
 }
 
+Json stages(const RateProfile& profile) {
+    Json out = Json::array();
+    for (const auto& stage : profile.stages()) {
+        out.push_back({{"from_per_s", stage.from.per_second()},
+                       {"to_per_s", stage.to.per_second()},
+                       {"over_s", to_seconds(stage.length)}});
+    }
+    return out;
+}
+
+/// The load model and its figures. A rate is that of all journeys together.
+void add_load(const Plan& plan, Json& out) {
+    const auto& load = plan.load;
+    if (load.users) {
+        out["load_model"] = "closed";
+        out["users"] = *load.users;
+        if (load.pacing > Duration{}) out["pacing_s"] = to_seconds(load.pacing);
+    } else {
+        out["load_model"] = "open";
+        out["arrivals"] = load.arrivals == Arrivals::poisson ? "poisson" : "paced";
+        out["at_cap"] = load.at_cap == AtCap::queue ? "queue" : "drop";
+        if (load.rate) out["rate_per_s"] = load.rate->per_second();
+        if (load.stages) out["stages"] = stages(*load.stages);
+    }
+    for (const auto& journey : plan.journeys) {
+        if (!journey.rate_part || !load.rate) continue;
+        out["own_rates_per_s"][journey.name] = *journey.rate_part * load.rate->per_second();
+    }
+    out["duration_s"] = to_seconds(load.duration);
+    out["warmup_s"] = to_seconds(load.warmup);
+    out["drain_s"] = to_seconds(load.drain);
+}
+
 Json config(const RunResult& r) {
     const auto& plan = *r.plan;
     Json out;
@@ -129,17 +162,7 @@ Json config(const RunResult& r) {
     out["max_users"] = r.user_cap;
     if (r.connection_cap > 0) out["connections"] = r.connection_cap;
     out["connection_mode"] = to_string(plan.connections);
-    if (plan.load.users) {
-        out["load_model"] = "closed";
-        out["users"] = *plan.load.users;
-    } else {
-        out["load_model"] = "open";
-        out["arrivals"] = plan.load.arrivals == Arrivals::poisson ? "poisson" : "paced";
-        if (plan.load.rate) out["rate_per_s"] = plan.load.rate->per_second();
-    }
-    out["duration_s"] = to_seconds(plan.load.duration);
-    out["warmup_s"] = to_seconds(plan.load.warmup);
-    out["drain_s"] = to_seconds(plan.load.drain);
+    add_load(plan, out);
     for (const auto& target : plan.targets) {
         out["targets"][target.name] = target.url.origin();  // no credentials
     }

@@ -28,13 +28,22 @@ constexpr Later scenario_later[] = {"churn", "invariants", "cookies", "redirects
 
 constexpr KeyShape load_keys[] = {
     {"rate", kind_text | kind_number, "a rate such as \"500/s\""},
+    {"stages", kind_list, "a list of stages"},
     {"users", kind_text | kind_number, "a number of users"},
+    {"pacing", kind_text, duration},
     {"arrivals", kind_text, "\"poisson\" or \"paced\""},
+    {"at_cap", kind_text, "\"queue\" or \"drop\""},
     {"duration", kind_text, duration},
     {"warmup", kind_text, duration},
     {"drain", kind_text, duration},
 };
-constexpr Later load_later[] = {"stages", "pacing", "max-users"};
+constexpr Later load_later[] = {"max-users"};
+
+constexpr KeyShape ramp_keys[] = {
+    {"to", kind_text | kind_number, "a rate such as \"500/s\"", true},
+    {"over", kind_text, duration, true},
+};
+constexpr KeyShape hold_keys[] = {{"hold", kind_text, duration, true}};
 
 constexpr KeyShape tls_keys[] = {
     {"verify", kind_boolean, "true or false"},     {"ca", kind_text, "the path of a PEM file"},
@@ -63,10 +72,11 @@ constexpr Later pool_later[] = {"renew", "rate"};
 
 constexpr KeyShape journey_keys[] = {
     {"share", kind_number, "a weight such as 80"},
+    {"rate", kind_text | kind_number, "a rate such as \"5/s\""},
     {"as", kind_text, "the name of a session pool"},
     {"steps", kind_list, steps, true},
 };
-constexpr Later journey_later[] = {"rate", "pace", "pacing", "retries", "cookies", "redirects"};
+constexpr Later journey_later[] = {"pace", "pacing", "retries", "cookies", "redirects"};
 
 constexpr KeyShape watch_keys[] = {
     {"port", kind_number, "a port such as 8080", true},
@@ -118,6 +128,8 @@ constexpr Later step_later[] = {"if", "repeat", "choose", "abort", "pipeline", "
 
 const ObjectShape scenario_shape{"the scenario", scenario_keys, scenario_later};
 const ObjectShape load_shape{"\"load\"", load_keys, load_later};
+const ObjectShape ramp_shape{"a stage that changes the rate", ramp_keys, {}};
+const ObjectShape hold_shape{"a stage that holds the rate", hold_keys, {}};
 const ObjectShape tls_shape{"\"tls\"", tls_keys, {}};
 const ObjectShape timeouts_shape{"\"timeouts\"", timeout_keys, {}};
 const ObjectShape feeder_shape{"a data source", feeder_keys, feeder_later};

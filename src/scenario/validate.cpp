@@ -63,7 +63,7 @@ public:
         elements(json, "", "slo", [&](const Json& clause, const std::string& at) {
             require(clause, at, kind_text, "a text such as \"p99 < 100ms\"");
         });
-        member(json, "", "load", load_shape);
+        load(json);
         member(json, "", "tls", tls_shape);
         member(json, "", "timeouts", timeouts_shape);
         members(json, "", "data", [&](const Json& feeder, const std::string& at) {
@@ -158,6 +158,25 @@ private:
         if (found == parent.end() || !found->is_array()) return;
         const auto at = pointer_to(pointer, key);
         for (std::size_t i = 0; i < found->size(); ++i) visit((*found)[i], pointer_to(at, i));
+    }
+
+    void load(const Json& json) {
+        const auto found = json.find("load");
+        if (found == json.end() || !found->is_object()) return;
+        object(*found, "/load", load_shape);
+        elements(*found, "/load", "stages",
+                 [&](const Json& one, const std::string& at) { stage(one, at); });
+    }
+
+    void stage(const Json& value, const std::string& at) {
+        constexpr std::string_view forms =
+            R"(a stage is {"to": "500/s", "over": "30s"} or {"hold": "2m"})";
+        if (!value.is_object()) {
+            return add(at, fmt::format("a stage must be an object, not {}", kind_name(value)),
+                       std::string{forms});
+        }
+        if (value.empty()) return add(at, "this stage says nothing to do", std::string{forms});
+        object(value, at, value.contains("hold") ? hold_shape : ramp_shape);
     }
 
     void steps(const Json& parent, const std::string& pointer, const char* key) {

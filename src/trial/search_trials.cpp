@@ -94,6 +94,7 @@ LoadWindow window_of(const TrialSpec& spec, const Plan& plan, std::uint64_t seed
     window.grace = plan.load.drain;
     window.rate = spec.rate;
     window.arrivals = plan.load.arrivals;
+    window.at_cap = plan.load.at_cap;
     window.seed = seed;
     return window;
 }

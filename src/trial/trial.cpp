@@ -24,7 +24,9 @@ TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadW
     point.phase = begin < window.settle                   ? Phase::warmup
                   : begin < window.settle + window.length ? Phase::measure
                                                           : Phase::drain;
-    if (window.rate && point.phase != Phase::drain) point.intended_rate = window.rate->per_second();
+    if (window.rate && point.phase != Phase::drain && begin < second.since_start) {
+        point.intended_rate = window.rate->mean(begin, second.since_start).per_second();
+    }
     const auto& all = second.everything;
     point.scheduled = all.scheduled;
     point.started = all.started;
@@ -142,7 +144,6 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
                                      const std::function<bool(const Interval&)>& abort_early) {
     if (observer_.trial) observer_.trial(label, window.settle + window.length);
     TrialMeasurement m;
-    m.intended_rate = window.rate ? window.rate->per_second() : 0;
     GeneratorMeter meter;
     const auto began = Clock::now();
     Duration length_measured{}, cpu_busiest{};
@@ -178,6 +179,10 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     m.step_seconds = history.take_step_seconds();
     m.total = std::move(result.total);
     m.measured = result.measured;
+    if (window.rate) {
+        const auto length = m.measured > Duration{} ? m.measured : window.length;
+        m.intended_rate = window.rate->mean(window.settle, window.settle + length).per_second();
+    }
     m.interrupted = result.interrupted;
     m.signal = result.interrupted ? stop_signal() : 0;
     for (const auto& example : result.examples) {
@@ -255,9 +260,11 @@ Result<RunResult> run_trial(std::shared_ptr<const Plan> plan, const TrialOptions
     window.settle = load.warmup;
     window.length = load.duration;
     window.grace = load.drain;
-    window.rate = load.rate;
+    window.rate = load.profile();
     window.users = load.users.value_or(0);
+    window.pacing = load.pacing;
     window.arrivals = load.arrivals;
+    window.at_cap = load.at_cap;
     window.seed = options.seed;
 
     RunResult result;

@@ -17,8 +17,8 @@ std::vector<Duration> all(ArrivalSchedule schedule) {
     return at;
 }
 
-std::vector<Duration> union_of(unsigned shares, Arrivals arrivals, Rate rate, Duration length,
-                               std::uint64_t seed) {
+std::vector<Duration> union_of(unsigned shares, Arrivals arrivals, const RateProfile& rate,
+                               Duration length, std::uint64_t seed) {
     std::vector<Duration> at;
     for (unsigned i = 0; i < shares; ++i) {
         const auto part = all(ArrivalSchedule{rate, arrivals, length, {i, shares}, seed});
@@ -39,41 +39,132 @@ TEST(ArrivalSchedule, PacedSharesGiveTheSameUnion) {
               one);
 }
 
-TEST(ArrivalSchedule, PacedDoesNotDriftOverAMillion) {
-    ArrivalSchedule schedule{Rate::per_second(3), Arrivals::paced, std::chrono::hours{200}, {}, 1};
-    std::optional<Duration> at;
-    for (int i = 0; i <= 1'000'000; ++i) at = schedule.next();
-    ASSERT_TRUE(at.has_value());
-    EXPECT_EQ(at->count(), std::llround(1e9 * 1e6 / 3)) << "a third of a nanosecond never adds up";
-}
-
-/// Kolmogorov and Smirnov: the largest distance between the gaps' distribution and the
-/// exponential one; beyond 1.63 / sqrt(n) by chance in 1 % of samples. The seed is fixed.
-TEST(ArrivalSchedule, PoissonGapsAreExponentialForAnyNumberOfShares) {
-    for (const unsigned shares : {1U, 2U, 7U}) {
-        const auto at = union_of(shares, Arrivals::poisson, Rate::per_second(1000),
-                                 std::chrono::seconds{20}, 42);
-        std::vector<double> gaps;
-        for (std::size_t i = 1; i < at.size(); ++i) gaps.push_back(to_seconds(at[i] - at[i - 1]));
-        std::sort(gaps.begin(), gaps.end());
-        const auto n = static_cast<double>(gaps.size());
-        EXPECT_NEAR(n, 20'000, 4 * std::sqrt(20'000)) << shares << " shares";
-        double distance = 0;
-        for (std::size_t i = 0; i < gaps.size(); ++i) {
-            const double expected = 1 - std::exp(-1000 * gaps[i]);
-            distance = std::max({distance, std::abs(expected - static_cast<double>(i) / n),
-                                 std::abs(expected - static_cast<double>(i + 1) / n)});
-        }
-        EXPECT_LT(distance, 1.63 / std::sqrt(n)) << shares << " shares";
-    }
-}
-
 TEST(ArrivalSchedule, TheSeedRepeatsThePoissonInstants) {
     const auto make = [](std::uint64_t seed) {
         return union_of(2, Arrivals::poisson, Rate::per_second(100), std::chrono::seconds{2}, seed);
     };
     EXPECT_EQ(make(7), make(7));
     EXPECT_NE(make(7), make(8));
+}
+
+TEST(ArrivalSchedule, ARateOfZeroSendsNothing) {
+    for (const auto arrivals : {Arrivals::paced, Arrivals::poisson}) {
+        ArrivalSchedule schedule{Rate{}, arrivals, std::chrono::seconds{10}, {}, 1};
+        EXPECT_FALSE(schedule.next());
+    }
+}
+
+TEST(ArrivalSchedule, StagesEndTheLoadWhenTheyEnd) {
+    const RateProfile ramp{{{Rate{}, Rate::per_second(100), std::chrono::seconds{2}},
+                            {Rate::per_second(100), Rate{}, std::chrono::seconds{2}}}};
+    const auto at = union_of(3, Arrivals::paced, ramp, std::chrono::hours{1}, 1);
+    EXPECT_EQ(at.size(), 200U);
+    EXPECT_LT(at.back(), std::chrono::seconds{4});
+}
+
+// --- journeys
+
+JourneyPlan journey(double share, std::optional<double> rate_part = {}) {
+    JourneyPlan plan;
+    plan.share = share;
+    plan.rate_part = rate_part;
+    return plan;
+}
+
+/// A tenth of the rate is the first journey's own; the others share the rest three to one.
+const std::vector<JourneyPlan> mixed = {journey(1, 0.1), journey(3), journey(1)};
+
+LoadWindow window_of(Arrivals arrivals, std::uint64_t seed) {
+    LoadWindow window;
+    window.settle = std::chrono::seconds{1};
+    window.length = std::chrono::seconds{9};
+    window.rate = Rate::per_second(1000);
+    window.arrivals = arrivals;
+    window.seed = seed;
+    return window;
+}
+
+using Journeys = std::vector<std::pair<Duration, std::uint32_t>>;
+
+Journeys journeys_of(const LoadWindow& window, unsigned shares) {
+    Journeys all;
+    for (unsigned i = 0; i < shares; ++i) {
+        JourneySchedule schedule{mixed, window, {i, shares}};
+        Duration last{};
+        while (const auto next = schedule.next()) {
+            EXPECT_LE(last, next->offset);
+            last = next->offset;
+            all.emplace_back(next->offset, next->journey);
+        }
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+}
+
+TEST(JourneySchedule, TheSeedRepeatsInstantsAndJourneysForTheSameNumberOfShares) {
+    for (const unsigned shares : {1U, 2U, 7U}) {
+        const auto once = journeys_of(window_of(Arrivals::poisson, 7), shares);
+        EXPECT_EQ(once, journeys_of(window_of(Arrivals::poisson, 7), shares));
+        EXPECT_NE(once, journeys_of(window_of(Arrivals::poisson, 8), shares));
+    }
+}
+
+TEST(JourneySchedule, TheSeedRepeatsPacedJourneysForAnyNumberOfShares) {
+    const auto one = journeys_of(window_of(Arrivals::paced, 7), 1);
+    EXPECT_EQ(one.size(), 10'000U);
+    EXPECT_EQ(one, journeys_of(window_of(Arrivals::paced, 7), 2));
+    EXPECT_EQ(one, journeys_of(window_of(Arrivals::paced, 7), 7));
+    EXPECT_NE(one, journeys_of(window_of(Arrivals::paced, 8), 1));
+}
+
+TEST(JourneySchedule, AJourneysOwnRateIsAnEvenStreamAndTheOthersDivideTheRest) {
+    std::vector<Duration> own;
+    std::vector<int> count(3);
+    for (const auto& [offset, index] : journeys_of(window_of(Arrivals::paced, 1), 2)) {
+        ++count[index];
+        if (index == 0) own.push_back(offset);
+    }
+    ASSERT_EQ(count[0], 1000);
+    for (std::size_t i = 0; i < own.size(); ++i) {
+        ASSERT_EQ(own[i], std::chrono::milliseconds{10} * i);
+    }
+    EXPECT_EQ(count[1] + count[2], 9000);
+    EXPECT_NEAR(count[1], 9000 * 0.75, 4 * std::sqrt(9000 * 0.75 * 0.25));
+}
+
+TEST(JourneySchedule, AllJourneysMayHaveARateOfTheirOwn) {
+    const std::vector<JourneyPlan> all_own = {journey(1, 0.75), journey(1, 0.25)};
+    JourneySchedule schedule{all_own, window_of(Arrivals::paced, 1), {}};
+    std::vector<int> count(2);
+    while (const auto next = schedule.next()) ++count[next->journey];
+    EXPECT_EQ(count, (std::vector{7500, 2500}));
+}
+
+TEST(JourneyMix, EveryPointOfTheLineBelongsToAJourney) {
+    const JourneyMix mix{mixed};
+    EXPECT_EQ(mix.pick(0), 1U);
+    EXPECT_EQ(mix.pick(0.7499), 1U);
+    EXPECT_EQ(mix.pick(0.7501), 2U);
+    EXPECT_EQ(mix.pick(std::nextafter(1.0, 0.0)), 2U);
+}
+
+std::vector<Duration> all(FirstStarts starts) {
+    std::vector<Duration> at;
+    while (const auto next = starts.next()) at.push_back(*next);
+    return at;
+}
+
+TEST(FirstStarts, PacingSpreadsTheUsersOverTheFirstPeriod) {
+    using std::chrono::milliseconds;
+    const auto length = std::chrono::seconds{10};
+    EXPECT_EQ(all(FirstStarts{4, milliseconds{200}, length, {0, 1}}),
+              (std::vector<Duration>{milliseconds{0}, milliseconds{50}, milliseconds{100},
+                                     milliseconds{150}}));
+    EXPECT_EQ(all(FirstStarts{4, milliseconds{200}, length, {1, 2}}),
+              (std::vector<Duration>{milliseconds{50}, milliseconds{150}}));
+    EXPECT_EQ(all(FirstStarts{3, Duration{}, length, {0, 1}}), std::vector<Duration>(3));
+    EXPECT_EQ(all(FirstStarts{4, std::chrono::seconds{40}, length, {0, 1}}).size(), 1U)
+        << "the others would begin after the end";
 }
 
 TEST(Ring, KeepsTheOrderWhileItWrapsAndGrows) {

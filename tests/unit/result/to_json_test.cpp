@@ -109,6 +109,46 @@ TEST(SummaryJson, FollowsItsPublishedSchema) {
     }
 }
 
+/// The config of a run of this load.
+Json config_of(const LoadPlan& load, std::optional<double> rate_part = {}) {
+    RunResult run;
+    run.command = "run";
+    auto plan = sample_plan();
+    plan.load = load;
+    plan.journeys[0].rate_part = rate_part;
+    run.plan = std::make_shared<const Plan>(std::move(plan));
+    const Json summary = summary_json(run);
+    EXPECT_THAT(schema()(summary), testing::IsEmpty());
+    return summary.at("config");
+}
+
+TEST(SummaryJson, TheConfigSaysWhichLoadItWas) {
+    LoadPlan staged;
+    staged.stages = RateProfile{{{Rate{}, Rate::per_second(100), seconds{3}}}};
+    staged.at_cap = AtCap::drop;
+    auto config = config_of(staged);
+    EXPECT_EQ(config["load_model"], "open");
+    EXPECT_EQ(config["at_cap"], "drop");
+    EXPECT_EQ(config["stages"].dump(), R"([{"from_per_s":0.0,"over_s":3.0,"to_per_s":100.0}])");
+    EXPECT_FALSE(config.contains("rate_per_s"));
+
+    LoadPlan constant;
+    constant.rate = Rate::per_second(50);
+    config = config_of(constant, 0.1);
+    EXPECT_EQ(config["rate_per_s"], 50);
+    EXPECT_EQ(config["own_rates_per_s"].size(), 1U);
+    EXPECT_EQ(config["own_rates_per_s"].front(), 5);
+    EXPECT_EQ(config["at_cap"], "queue");
+
+    LoadPlan closed;
+    closed.users = 200;
+    closed.pacing = seconds{2};
+    config = config_of(closed);
+    EXPECT_EQ(config["load_model"], "closed");
+    EXPECT_EQ(config["pacing_s"], 2);
+    EXPECT_FALSE(config.contains("at_cap"));
+}
+
 TEST(SummaryJson, TheCheckItselfFindsWhatIsWrong) {
     auto check = schema();
     Json document = summary_json(full_run());

@@ -156,7 +156,7 @@ TEST(ParseScenario, ReportsEveryStructuralErrorAtOnce) {
   "loadline": "1",
   "name": "a", "name": "b",
   "target": {"web": "http://h"},
-  "load": {"durtion": "10s", "stages": []},
+  "load": {"durtion": "10s", "max-users": 5},
   "churn": {"share": "5%"},
   "journeys": {
     "bet": {"step": []},
@@ -184,12 +184,12 @@ s.json:4:3: error: the scenario has no key "target"
       |   ^~~~~~~~
    hint: did you mean "targets"?
 s.json:5:12: error: "load" has no key "durtion"
-    5 |   "load": {"durtion": "10s", "stages": []},
+    5 |   "load": {"durtion": "10s", "max-users": 5},
       |            ^~~~~~~~~
    hint: did you mean "duration"?
-s.json:5:30: error: key "stages" is not served by this version of loadline
-    5 |   "load": {"durtion": "10s", "stages": []},
-      |                              ^~~~~~~~
+s.json:5:30: error: key "max-users" is not served by this version of loadline
+    5 |   "load": {"durtion": "10s", "max-users": 5},
+      |                              ^~~~~~~~~~~
    hint: leave it out; nothing would be done with it
 s.json:6:3: error: key "churn" is not served by this version of loadline
     6 |   "churn": {"share": "5%"},

@@ -19,6 +19,8 @@ TEST(ScenarioSchema, NamesExactlyTheKeysThatAreServed) {
     } rows[] = {
         {"", scenario_shape},
         {"/definitions/load", load_shape},
+        {"/definitions/ramp", ramp_shape},
+        {"/definitions/hold", hold_shape},
         {"/definitions/tls", tls_shape},
         {"/definitions/timeouts", timeouts_shape},
         {"/definitions/feeder", feeder_shape},

@@ -14,8 +14,9 @@ void print(const Selftest& s) {
     fmt::print("This machine: {} × {}, {}\n\n", s.cores, s.cpu_model, s.kernel);
     fmt::print("Ceiling   {} requests/s from {} {}, with a server of 1 ms delay in this process\n",
                format_number(s.ceiling_per_s), s.threads, s.threads == 1 ? "thread" : "threads");
-    fmt::print("          send lag p99 {} there (below 1 ms), the busiest worker at {} of a core\n\n",
-               format_duration(s.lag_p99), format_share(s.cpu_share));
+    fmt::print(
+        "          send lag p99 {} there (below 1 ms), the busiest worker at {} of a core\n\n",
+        format_duration(s.lag_p99), format_share(s.cpu_share));
     fmt::print("Percentiles of a lognormal delay   reported     served  difference\n");
     for (const auto& [quantile, reported, served] : s.percentiles) {
         fmt::print("  {:<28}{:>15}{:>11}{:>11.2f} %\n", fmt::format("{} %", quantile * 100),

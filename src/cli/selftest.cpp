@@ -14,7 +14,6 @@
 namespace loadline {
 namespace {
 
-
 constexpr Duration late = milliseconds(1);
 constexpr double first_rate = 1000, highest_rate = 1'000'000;
 constexpr int bisections = 5;
@@ -102,8 +101,8 @@ void compare_percentiles(Bench& bench, Selftest& selftest) {
 
 }  // namespace
 
-Result<std::optional<Selftest>> run_selftest(
-    const TrialOptions& options, const std::function<void(const std::string&)>& note) {
+Result<std::optional<Selftest>> run_selftest(const TrialOptions& options,
+                                             const std::function<void(const std::string&)>& note) {
     Selftest selftest;
     const auto machine = read_machine();
     selftest.at = iso_utc(std::chrono::system_clock::now());

@@ -14,9 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Duration duration_ms(const Json& json) {
-    return Duration{std::llround(json.get<double>() * 1e6)};
-}
+Duration duration_ms(const Json& json) { return Duration{std::llround(json.get<double>() * 1e6)}; }
 
 }  // namespace
 
@@ -98,7 +96,8 @@ std::optional<Selftest> kept_selftest(const Machine& machine) {
 
 Result<void> keep_selftest(const Selftest& selftest) {
     const auto file = selftest_file();
-    if (!file) return output_error("the selftest cannot be kept: neither XDG_CACHE_HOME nor HOME is set");
+    if (!file)
+        return output_error("the selftest cannot be kept: neither XDG_CACHE_HOME nor HOME is set");
     std::error_code ec;
     std::filesystem::create_directories(file->parent_path(), ec);
     std::ofstream out{*file};

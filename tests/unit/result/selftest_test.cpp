@@ -22,7 +22,8 @@ Selftest sample() {
     s.lag_p99 = std::chrono::microseconds{350};
     s.cpu_share = 0.5;
     s.machine_p99 = std::chrono::microseconds{120};
-    s.percentiles = {{0.5, milliseconds(10.1), milliseconds(10)}, {0.99, milliseconds(40), milliseconds(41)}};
+    s.percentiles = {{0.5, milliseconds(10.1), milliseconds(10)},
+                     {0.99, milliseconds(40), milliseconds(41)}};
     return s;
 }
 

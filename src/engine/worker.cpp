@@ -81,6 +81,7 @@ void Worker::begin(const LoadWindow& window) {
         out_of_sockets_ = false;
         std::fill(answers_.begin(), answers_.end(), 0);
         examples_.fill(0);
+        lag_windows_.clear();
         schedule_.reset();
         paced_starts_.clear();
         measured_->clear();

@@ -11,6 +11,7 @@
 #include "engine/connection_pool.hpp"
 #include "engine/virtual_user.hpp"
 #include "stats/interval.hpp"
+#include "stats/lag_windows.hpp"
 
 namespace loadline {
 
@@ -243,6 +244,7 @@ private:
     std::vector<TimePoint> paced_starts_;  ///< closed model with pacing: next starts; a min-heap
     std::vector<std::uint64_t> answers_;   ///< per target, in this window
     std::array<std::uint8_t, outcome_count> examples_{};
+    LagWindows lag_windows_;
     std::string failure_detail_;  ///< of the exchange that is being finished
     Duration cpu_at_tick_{}, idle_polling_{};
 

@@ -247,7 +247,9 @@ void Worker::record(const User& user, Outcome outcome, Traffic traffic) {
     stats.bytes_out += traffic.out;
     if (timing.sent != TimePoint{}) {
         ++interval.sent;
-        interval.send_lag.record(timing.send_lag());
+        const auto lag = timing.send_lag();
+        interval.send_lag.record(lag);
+        lag_windows_.record(timing.intended, lag, interval.send_lag_windows);
         interval.pool_wait.record(timing.pool_wait());
     }
     if (answered(outcome)) {

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
 #include <cstring>
@@ -12,7 +13,9 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 namespace {
-constexpr std::size_t first_buffer = 4 * 1024;
+// Not a power of two: buffers that lie a multiple of 4 KiB apart share their cache sets. In two
+// short comparisons with 4 KiB the throughput was 0 to 8 % higher at 64 and 256 connections.
+constexpr std::size_t first_buffer = 1536;
 constexpr std::size_t largest_buffer = 64 * 1024;
 }  // namespace
 
@@ -99,7 +102,7 @@ ReplyStatus Connection::received(std::size_t n) {
         return status;
     }
     tls_->feed(wire_.data(), n);
-    if (n == wire_.size() && n < largest_buffer) wire_.resize(n * 4);
+    if (n == wire_.size()) wire_.resize(std::min(n * 4, largest_buffer));
     return received_encrypted();
 }
 
@@ -149,7 +152,7 @@ ReplyStatus Connection::parse(std::size_t n) {
 /// A read filled the buffer: a long line, or a long body. False at the limit.
 bool Connection::make_room() {
     if (filled_ == largest_buffer) return false;
-    if (buffer_.size() < largest_buffer) buffer_.resize(buffer_.size() * 4);
+    buffer_.resize(std::min(buffer_.size() * 4, largest_buffer));
     return true;
 }
 

@@ -338,10 +338,12 @@ private:
         table.add({"Journeys", fmt::format("{} scheduled, {} dropped", count_text(g.scheduled),
                                            count_text(g.dropped))});
         table.add({"Requests sent", count_text(g.sent)});
-        table.add({"Send lag",
-                   fmt::format("p50 {}, p99 {}; above {} in {} of {} seconds",
-                               format_duration(g.send_lag_p50), format_duration(g.send_lag_p99),
-                               round_duration(g.lag_bound), g.lag_windows_over, g.lag_windows)});
+        table.add(
+            {"Send lag",
+             fmt::format("p50 {}, p99 {} (in the median 10 ms: {}); above {} in {} of {} seconds",
+                         format_duration(g.send_lag_p50), format_duration(g.send_lag_p99),
+                         format_duration(g.send_lag_window_p99), round_duration(g.lag_bound),
+                         g.lag_windows_over, g.lag_windows)});
         table.add({"Pool wait", fmt::format("p50 {}, p99 {}", format_duration(g.pool_wait_p50),
                                             format_duration(g.pool_wait_p99))});
         table.add({"CPU", cpu_text(g)});

@@ -338,10 +338,12 @@ private:
                    {fmt::format("{} journeys scheduled, {} dropped; {} requests sent",
                                 count_text(g.scheduled), count_text(g.dropped), count_text(g.sent)),
                     g.dropped ? Style::bad : Style::plain}});
-        table.add({{"send lag"},
-                   {fmt::format("p50 {}, p99 {}; above {} in {} of {} seconds",
-                                format_duration(g.send_lag_p50), format_duration(g.send_lag_p99),
-                                round_duration(g.lag_bound), g.lag_windows_over, g.lag_windows)}});
+        table.add(
+            {{"send lag"},
+             {fmt::format("p50 {}, p99 {} (in the median 10 ms: {}); above {} in {} of {} seconds",
+                          format_duration(g.send_lag_p50), format_duration(g.send_lag_p99),
+                          format_duration(g.send_lag_window_p99), round_duration(g.lag_bound),
+                          g.lag_windows_over, g.lag_windows)}});
         table.add(
             {{"pool wait"},
              {fmt::format("p50 {}, p99 {}; the server's doing, part of the response time",

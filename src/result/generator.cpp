@@ -61,6 +61,7 @@ GeneratorHealth figures(const GeneratorFacts& facts) {
     };
     health.send_lag_p50 = read(total.send_lag, 0.5);
     health.send_lag_p99 = read(total.send_lag, 0.99);
+    health.send_lag_window_p99 = read(total.send_lag_windows, 0.5);
     health.pool_wait_p50 = read(total.pool_wait, 0.5);
     health.pool_wait_p99 = read(total.pool_wait, 0.99);
     health.cpu_share_max = facts.cpu_share_max;

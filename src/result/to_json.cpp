@@ -183,7 +183,9 @@ Json generator_json(const GeneratorHealth& g) {
     out["sent"] = g.sent;
     out["dropped"] = g.dropped;
     if (g.sent > 0) {
-        out["send_lag_ms"] = {{"p50", ms(g.send_lag_p50)}, {"p99", ms(g.send_lag_p99)}};
+        out["send_lag_ms"] = {{"p50", ms(g.send_lag_p50)},
+                              {"p99", ms(g.send_lag_p99)},
+                              {"window_p99", ms(g.send_lag_window_p99)}};
         out["pool_wait_ms"] = {{"p50", ms(g.pool_wait_p50)}, {"p99", ms(g.pool_wait_p99)}};
     }
     out["lag_bound_ms"] = ms(g.lag_bound);

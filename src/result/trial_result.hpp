@@ -48,6 +48,7 @@ struct GeneratorHealth {
                   lag_windows_over = 0;  ///< one-second windows; those over the bound
     Duration lag_bound{};
     Duration send_lag_p50{}, send_lag_p99{}, pool_wait_p50{}, pool_wait_p99{};
+    Duration send_lag_window_p99{};     ///< p99 within 10 ms, of the median window
     double cpu_share_max = 0;           ///< useful CPU of the busiest worker, 0..1
     std::vector<double> worker_cpu;     ///< of each worker
     std::optional<double> steal_share;  ///< of all cores' time, 0..1

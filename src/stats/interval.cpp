@@ -62,6 +62,7 @@ void Interval::add_sums(const Interval& other) {
     connects += other.connects;
     send_lag.merge(other.send_lag);
     pool_wait.merge(other.pool_wait);
+    send_lag_windows.merge(other.send_lag_windows);
     worker_cpu += other.worker_cpu;
 }
 
@@ -88,6 +89,7 @@ void Interval::clear() {
     scheduled = started = dropped_arrivals = sent = closes = connects = 0;
     send_lag.clear();
     pool_wait.clear();
+    send_lag_windows.clear();
     worker_cpu = worker_cpu_busiest = Duration{};
     in_flight = users = connections = 0;
 }

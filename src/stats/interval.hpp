@@ -48,9 +48,10 @@ struct Interval {
     std::uint64_t closes = 0;            ///< connections that we closed
     std::uint64_t connects = 0;          ///< connections opened
     Histogram send_lag, pool_wait;
-    Duration worker_cpu{};                     ///< useful CPU of the worker threads in this stretch
-    Duration worker_cpu_busiest{};             ///< of the busiest single worker
-    std::uint64_t in_flight = 0;               ///< at the end of the stretch
+    Histogram send_lag_windows;     ///< p99 of send lag of each window of 10 ms and worker
+    Duration worker_cpu{};          ///< useful CPU of the worker threads in this stretch
+    Duration worker_cpu_busiest{};  ///< of the busiest single worker
+    std::uint64_t in_flight = 0;    ///< at the end of the stretch
     std::uint64_t users = 0, connections = 0;  ///< in existence at the end of the stretch
 
     /// Adds what another worker did in the same stretch: gauges add up, the busiest stays

@@ -105,6 +105,7 @@ RunResult base_run(std::shared_ptr<const Plan> plan) {
     m.generator.lag_bound = 5ms;
     m.generator.send_lag_p50 = 12us;
     m.generator.send_lag_p99 = 41us;
+    m.generator.send_lag_window_p99 = 18us;
     m.generator.pool_wait_p99 = 210us;
     m.generator.cpu_share_max = 0.083;
     m.generator.worker_cpu = {0.083, 0.079};

@@ -62,7 +62,7 @@ def mix(bench):
 
 
 def lag(bench):
-    """How late requests leave in open loop. Windows of 1 s: the median of their p99."""
+    """How late requests leave in open loop. Windows of 10 ms: the median of their p99."""
     program = bench.programs["loadline"]
     with servers.cheap(bench.programs["cheap_server"]) as port:
         turns = _turns(Job(port, 64, bench.seconds), [
@@ -70,11 +70,11 @@ def lag(bench):
         result = measure("Open loop, cheap server, 64 connections", turns, [
             dataclasses.replace(RATE, title="answered/s"), ratio(RATE, "of the closed loop"),
             Column("send lag p99, median window, µs", "lag_p99_us", ",.1f"),
-            Column("worst window, µs", "lag_worst_us", ",.0f"), Column("cores", "cores", ".2f")],
+            Column("p99 of the worst second, µs", "lag_worst_us", ",.0f"), Column("cores", "cores", ".2f")],
             bench.rounds, _all_against("closed loop", turns))
     no_schedule = NoFigure("a closed loop has no schedule to be late for")
     result.once["closed loop"] = {"lag_p99_us": no_schedule, "lag_worst_us": no_schedule}
-    result.notes.append("Windows of 1 s. CPU is that of the whole process, start and report included.")
+    result.notes.append("Windows of 10 ms. CPU is that of the whole process, start and report included.")
     return {"lag": result}
 
 

@@ -69,6 +69,14 @@ def loadline_seconds(timeline, key):
     return values
 
 
+def loadline_window_lag(text):
+    """p99 of send lag within 10 ms, of the median window, in ms: from summary.json."""
+    lag = _json(text, "loadline")["results"]["generator"].get("send_lag_ms", {})
+    if "window_p99" not in lag:
+        raise NoFigure("this version of loadline does not tell the send lag of 10 ms windows")
+    return lag["window_p99"]
+
+
 def floor_client(text):
     got = _json(text, "floor_client")
     return _figures("floor_client", got["requests"], got["rate_per_s"], got["errors"])

@@ -96,10 +96,13 @@ struct Attempt {
     /// were not held, and so deep the machine reaches sooner.
     double alike = 1;
 
-    /// Holds percentile q of `what` against what it must be.
+    /// Holds percentile q of `what` against what it must be. An exchange meets the machine
+    /// three times, so three times what the meter beside it shows there is allowed on top: a
+    /// few µs on a quiet machine, 130 µs at p50 on a virtual one that wakes up slowly.
     void expect(const std::string& what, double q, Duration got, Duration wanted,
                 Duration allowed) {
         const auto off = got > wanted ? got - wanted : wanted - got;
+        allowed += 3 * machine.at(q < alike ? q / alike : q);
         if (off <= allowed) return;
         excused = excused && machine.reach(q < alike ? q / alike : q) &&
                   off <= allowed + 3 * machine.at(0.999);
@@ -109,26 +112,25 @@ struct Attempt {
     }
 };
 
-/// Makes the attempt, and again (three times at most) when something was wrong *and* the
-/// machine stalled beside it, for as large a share of the time as that percentile leaves: on a
-/// shared machine that is no fault of ours. What is wrong on a quiet machine, or by more than
-/// the hiccups explain, fails at once; a machine that never is quiet is a visible skip.
+/// Makes the attempt, and again (three times at most) when something was wrong: on a shared
+/// machine a stall is no fault of ours, and a fault of ours comes every time. When the machine
+/// stalled beside each attempt, for as large a share of the time as that percentile leaves,
+/// it is a visible skip.
 inline void hold_to_the_truth(const std::function<Attempt()>& attempt) {
     constexpr int attempts = 3;
     go_before_others();
     std::string all;
+    bool excused = true;
     for (int i = 1; i <= attempts; ++i) {
         const auto made = attempt();
         if (made.wrong.empty()) return;
         std::string text;
         for (const auto& line : made.wrong) text += "\n  " + line;
-        if (!made.excused) {
-            ADD_FAILURE() << "and " << made.machine.text() << ":" << text;
-            return;
-        }
+        excused = excused && made.excused;
         all += fmt::format("\nattempt {}: {}:{}", i, made.machine.text(), text);
         std::fprintf(stderr, "attempt %d: %s:%s\n", i, made.machine.text().c_str(), text.c_str());
     }
+    if (!excused) FAIL() << attempts << " attempts:" << all;
     GTEST_SKIP() << "the machine stalled in each of " << attempts << " attempts" << all;
 }
 

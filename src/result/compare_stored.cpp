@@ -278,12 +278,10 @@ Result<Comparison> compare_capacity(const StoredRun& base, const StoredRun& cand
         c.reasons.push_back({"no_capacity", "the candidate's search found no capacity: " + b.word});
     } else {
         figure.change = *b.estimate_tps / *a.estimate_tps - 1;
-        if (a.interval_tps && b.interval_tps) {
-            const auto s = [](const std::array<double, 2>& interval) {
-                return std::log(interval[1] / interval[0]) / 3.29;  // q05 and q95: 2 × 1.645 s
-            };
-            const double noise = std::hypot(s(*a.interval_tps), s(*b.interval_tps));
-            if (noise > 0) figure.z = -std::log1p(*figure.change) / noise;
+        if (a.log_width && b.log_width) {
+            constexpr double deviations = 3.29;  // from q05 to q95, twice 1.645
+            const double noise = std::hypot(*a.log_width, *b.log_width) / deviations;
+            figure.z = -std::log1p(*figure.change) / noise;
         }
         const bool dropped = -*figure.change > largest_drop;
         const bool sure = figure.z.value_or(0) > largest_z;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -64,12 +65,25 @@ std::optional<T> maybe(const Json& json, const char* key) {
     return json[key].get<T>();
 }
 
-StoredCapacity capacity_of(const Json& json, const Json& config) {
+/// The quantiles count journeys per second; their ratio is that of the transactions too.
+std::optional<double> log_width_of(const Json& capacity) {
+    double low = 0, high = 0;
+    if (capacity.contains("interval_per_s")) {
+        low = capacity["interval_per_s"].at("q05").get<double>();
+        high = capacity["interval_per_s"].at("q95").get<double>();
+    } else if (capacity.contains("interval_tps")) {
+        low = capacity["interval_tps"].at(0).get<double>();
+        high = capacity["interval_tps"].at(1).get<double>();
+    }
+    return low > 0 && high > low ? std::optional{std::log(high / low)} : std::nullopt;
+}
+
+StoredCapacity capacity_of(const Json& json) {
     StoredCapacity capacity;
     capacity.word = json.at("word").get<std::string>();
     capacity.estimate_tps = maybe<double>(json, "estimate_tps");
-    capacity.interval_tps = maybe<std::array<double, 2>>(json, "interval_tps");
-    capacity.budget_s = maybe<double>(config, "budget_s");
+    capacity.log_width = log_width_of(json);
+    capacity.budget_s = maybe<double>(json, "budget_s");
     return capacity;
 }
 
@@ -106,7 +120,7 @@ StoredRun run_of(const Json& json) {
             run.error_limit = clause["limit_share"].get<double>();
         }
     }
-    if (results.contains("capacity")) run.capacity = capacity_of(results["capacity"], config);
+    if (results.contains("capacity")) run.capacity = capacity_of(results["capacity"]);
     return run;
 }
 

@@ -21,8 +21,8 @@ struct StoredScope {
 struct StoredCapacity {
     std::string word;
     std::optional<double> estimate_tps;
-    std::optional<std::array<double, 2>> interval_tps;  ///< 90 %: q05 and q95
-    std::optional<double> budget_s;
+    std::optional<double> log_width;  ///< ln(q95/q05) of what is believed of it; above zero
+    std::optional<double> budget_s;   ///< of the search, without its holds
 };
 
 /// What comparisons need of a run that lies in a report folder.

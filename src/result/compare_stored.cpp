@@ -41,9 +41,9 @@ ComparedSide side_of(const StoredRun& run) {
 
 void note_circumstances(const StoredRun& base, const StoredRun& candidate, Comparison& c) {
     if (base.machine() != candidate.machine()) {
-        c.notes.push_back(fmt::format(
-            "made on different machines: {} and {}: a difference may be the machine's",
-            base.machine(), candidate.machine()));
+        c.notes.push_back(
+            fmt::format("made on different machines: {} and {}: a difference may be the machine's",
+                        base.machine(), candidate.machine()));
     }
     if (base.version != candidate.version) {
         c.notes.push_back(fmt::format("made by different versions of loadline: {} and {}",
@@ -51,10 +51,10 @@ void note_circumstances(const StoredRun& base, const StoredRun& candidate, Compa
     }
     if (base.command == "run" &&
         (base.duration_s != candidate.duration_s || base.warmup_s != candidate.warmup_s)) {
-        c.notes.push_back(fmt::format("measured for {} s after {} s of warm-up, and for {} s "
-                                      "after {} s",
-                                      base.duration_s, base.warmup_s, candidate.duration_s,
-                                      candidate.warmup_s));
+        c.notes.push_back(
+            fmt::format("measured for {} s after {} s of warm-up, and for {} s "
+                        "after {} s",
+                        base.duration_s, base.warmup_s, candidate.duration_s, candidate.warmup_s));
     }
 }
 
@@ -162,11 +162,11 @@ void compare_errors(const std::string& name, const StoredRun& base, const Stored
         figure.word = more || above ? CompareWord::warn : CompareWord::pass;
         if (figure.word == CompareWord::warn) {
             c.reasons.push_back(
-                {"errors", fmt::format("{} is {}, and the base's {}{}", name_of(figure),
-                                       format_share(*figure.candidate), format_share(*figure.base),
-                                       above ? fmt::format("; the SLO allows {}",
-                                                           format_share(figure.limit))
-                                             : "")});
+                {"errors",
+                 fmt::format(
+                     "{} is {}, and the base's {}{}", name_of(figure),
+                     format_share(*figure.candidate), format_share(*figure.base),
+                     above ? fmt::format("; the SLO allows {}", format_share(figure.limit)) : "")});
         }
     }
     c.figures.push_back(std::move(figure));
@@ -285,24 +285,26 @@ Result<Comparison> compare_capacity(const StoredRun& base, const StoredRun& cand
         }
         const bool dropped = -*figure.change > largest_drop;
         const bool sure = figure.z.value_or(0) > largest_z;
-        const bool thorough = a.budget_s.value_or(0) >= long_budget_s &&
-                              b.budget_s.value_or(0) >= long_budget_s;
+        const bool thorough =
+            a.budget_s.value_or(0) >= long_budget_s && b.budget_s.value_or(0) >= long_budget_s;
         figure.word = dropped && sure && thorough ? CompareWord::fail
                       : dropped || sure           ? CompareWord::warn
                                                   : CompareWord::pass;
         c.word = *figure.word;
         if (dropped || sure) {
-            const auto z = figure.z ? fmt::format("z = {:.2f}", *figure.z)
-                                    : std::string{"without intervals"};
+            const auto z =
+                figure.z ? fmt::format("z = {:.2f}", *figure.z) : std::string{"without intervals"};
             c.reasons.push_back(
-                {dropped && sure ? "regression" : dropped ? "not_significant" : "small_shift",
+                {dropped && sure ? "regression"
+                 : dropped       ? "not_significant"
+                                 : "small_shift",
                  fmt::format("capacity changed by {} ({}; a drop of more than 3 % with z above "
                              "1.645 fails)",
                              change_text(*figure.change), z)});
         }
         if (dropped && sure && !thorough) {
-            c.reasons.push_back({"small_budget",
-                                 "only two searches with --budget thorough (600 s) can fail"});
+            c.reasons.push_back(
+                {"small_budget", "only two searches with --budget thorough (600 s) can fail"});
         }
     }
     c.figures.push_back(std::move(figure));

@@ -38,8 +38,8 @@ struct SegmentScope {
 /// One stretch of load on one side of a gate.
 struct Segment {
     Side side = Side::base;
-    std::size_t pair = 0;  ///< from 0
-    Duration length{};     ///< measured
+    std::size_t pair = 0;              ///< from 0
+    Duration length{};                 ///< measured
     std::vector<SegmentScope> scopes;  ///< the first: all transactions
     std::vector<Reason> invalid;       ///< why it tells nothing about the service; empty: it does
     bool interrupted = false;          ///< by a signal: not measured to its end
@@ -91,7 +91,6 @@ struct Comparison {
     int signal = 0;       ///< that interrupted it
 
     std::string scenario_name, scenario_hash, version;
-    std::vector<std::string> secrets;  ///< never to be shown
     std::chrono::system_clock::time_point started_at{};
     Duration elapsed{};
     Machine machine;

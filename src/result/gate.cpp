@@ -109,10 +109,9 @@ bool significant(const ComparedFigure& figure) { return figure.p_value.value_or(
 bool large(const ComparedFigure& figure) { return figure.change.value_or(0) > figure.limit; }
 
 Reason slower(const ComparedFigure& figure) {
-    return {"regression",
-            fmt::format("{} is {} slower than the base (p = {}; more than {} fails)",
-                        name_of(figure), change_text(*figure.change).substr(1),
-                        p_text(*figure.p_value), format_share(figure.limit))};
+    return {"regression", fmt::format("{} is {} slower than the base (p = {}; more than {} fails)",
+                                      name_of(figure), change_text(*figure.change).substr(1),
+                                      p_text(*figure.p_value), format_share(figure.limit))};
 }
 
 Reason doubtful(const ComparedFigure& figure) {

@@ -142,8 +142,9 @@ std::string StoredRun::machine() const {
 Result<StoredRun> read_stored_run(const fs::path& path) {
     std::error_code ec;
     if (!fs::exists(path, ec)) {
-        return unusable(path, "there is no such folder\n   hint: give the folder that a run "
-                              "printed behind \"report:\", such as reports/bet/20261121T080247Z");
+        return unusable(path,
+                        "there is no such folder\n   hint: give the folder that a run "
+                        "printed behind \"report:\", such as reports/bet/20261121T080247Z");
     }
     const bool folder = fs::is_directory(path, ec);
     const auto file = folder ? path / "summary.json" : path;

@@ -95,25 +95,45 @@ std::optional<double> percentile_ms(const StoredScope* scope, double q) {
     return to_ms(scope->response_time.quantile(q));
 }
 
+/// The variance of at least three values; nothing: there are fewer.
+std::optional<double> variance(const std::vector<double>& values) {
+    if (values.size() < fewest_history) return std::nullopt;
+    const auto n = static_cast<double>(values.size());
+    double mean = 0, squares = 0;
+    for (const double x : values) mean += x / n;
+    for (const double x : values) squares += (x - mean) * (x - mean);
+    return squares / (n - 1);
+}
+
 /// Twice the standard deviation of an A/A comparison, as a change; nothing: too few runs.
-std::optional<double> threshold_of(const std::vector<const StoredRun*>& runs,
-                                   const std::string& scope, double q) {
+std::optional<double> limit_of_history(const std::vector<const StoredRun*>& runs,
+                                       const std::string& scope, double q) {
     std::vector<double> logs;
     for (const auto* run : runs) {
         if (const auto value = percentile_ms(scope_in(*run, scope), q))
             logs.push_back(std::log(*value));
     }
-    if (logs.size() < fewest_history) return std::nullopt;
-    const auto n = static_cast<double>(logs.size());
-    double mean = 0, squares = 0;
-    for (const double x : logs) mean += x / n;
-    for (const double x : logs) squares += (x - mean) * (x - mean);
-    return std::expm1(2 * std::sqrt(2 * squares / (n - 1)));
+    const auto spread = variance(logs);
+    return spread ? std::optional{std::expm1(2 * std::sqrt(2 * *spread))} : std::nullopt;
+}
+
+/// Twice the standard error of the difference, from the spread within the runs.
+std::optional<double> limit_of_blocks(const StoredScope& base, const StoredScope& candidate,
+                                      std::size_t percentile) {
+    double squares = 0;
+    for (const auto* scope : {&base, &candidate}) {
+        const auto& blocks = scope->block_logs[percentile];
+        const auto spread = variance(blocks);
+        if (!spread) return std::nullopt;
+        squares += *spread / static_cast<double>(blocks.size());
+    }
+    return std::expm1(2 * std::sqrt(squares));
 }
 
 void compare_percentiles(const std::string& name, const StoredRun& base, const StoredRun& candidate,
                          const std::vector<const StoredRun*>& builds, Comparison& c) {
-    for (const auto& [metric, q, limit] : compared_percentiles) {
+    for (std::size_t i = 0; i < compared_percentiles.size(); ++i) {
+        const auto& [metric, q, limit] = compared_percentiles[i];
         ComparedFigure figure;
         figure.scope = name;
         figure.metric = metric;
@@ -125,9 +145,14 @@ void compare_percentiles(const std::string& name, const StoredRun& base, const S
             c.figures.push_back(std::move(figure));
             continue;
         }
-        if (const auto threshold = threshold_of(builds, name, q); threshold && *threshold > limit) {
-            figure.limit = *threshold;
-            figure.note = "limit from the spread of the base's runs";
+        if (const auto known = limit_of_history(builds, name, q)) {
+            if (*known > limit) figure.note = "limit: spread of the base's runs";
+            figure.limit = std::max(limit, *known);
+        } else if (const auto within =
+                       limit_of_blocks(*scope_in(base, name), *scope_in(candidate, name), i);
+                   within && *within > limit) {
+            figure.note = "limit: spread within the runs";
+            figure.limit = *within;
         }
         figure.change = *figure.candidate / *figure.base - 1;
         figure.word = *figure.change > figure.limit ? CompareWord::warn : CompareWord::pass;
@@ -201,8 +226,8 @@ std::vector<const StoredRun*> runs_of_the_build(const StoredRun& base, const Sto
         c.notes.push_back(fmt::format("limits from {} runs of the base", builds.size()));
     } else {
         c.notes.push_back(fmt::format(
-            "how much two runs of one build differ is not known: the limits are the gate's; give "
-            "{} more {} of the base with --history",
+            "how much two runs of one build differ is not known: the limits may be too narrow; give {} "
+            "more {} of the base with --history",
             fewest_history - builds.size(), fewest_history - builds.size() == 1 ? "run" : "runs"));
     }
     return builds;

@@ -15,10 +15,12 @@ inline constexpr std::size_t fewest_history = 3;
 /// so the word is PASS or WARN, never FAIL; INCONCLUSIVE when either run is INVALID or was
 /// interrupted.
 ///
-/// A change counts from the limit of `compared_percentiles` on, or from twice the standard
-/// deviation of an A/A comparison where that is larger: sqrt(2) times the standard deviation
-/// of the logarithms over `base` and `history`, three runs at least. `history`: further runs
-/// of the base's build; what is invalid or of another load among them is left out and noted.
+/// A change counts from the largest of these on: the limit of `compared_percentiles`; where
+/// three runs of the base's build are known (`base` and `history`), twice the standard
+/// deviation of an A/A comparison, sqrt(2) times that of the logarithms over the runs; where
+/// they are not, twice the standard error that the percentile's spread over the 10 s of
+/// either run leaves (three of them at least), which says less: a run knows nothing of the
+/// next one. What is invalid or of another load in `history` is left out and noted.
 /// An error rate counts when it is above the SLO's limit (0.1 % without a clause), or when
 /// its 95 % interval lies above the base's.
 ///

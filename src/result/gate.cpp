@@ -108,23 +108,29 @@ ComparedFigure compare_errors(const std::vector<Pair>& pairs, const std::string&
 bool significant(const ComparedFigure& figure) { return figure.p_value.value_or(1) < gate_p_value; }
 bool large(const ComparedFigure& figure) { return figure.change.value_or(0) > figure.limit; }
 
+/// "p = 0.002" or "p < 0.001".
+std::string p_of(const ComparedFigure& figure) {
+    const auto text = p_text(*figure.p_value);
+    return (text.front() == '<' ? "p " : "p = ") + text;
+}
+
 Reason slower(const ComparedFigure& figure) {
-    return {"regression", fmt::format("{} is {} slower than the base (p = {}; more than {} fails)",
+    return {"regression", fmt::format("{} is {} slower than the base ({}; more than {} fails)",
                                       name_of(figure), change_text(*figure.change).substr(1),
-                                      p_text(*figure.p_value), format_share(figure.limit))};
+                                      p_of(figure), format_share(figure.limit))};
 }
 
 Reason doubtful(const ComparedFigure& figure) {
     if (significant(figure)) {
         return {"small_shift",
-                fmt::format("{} is slower beyond chance (p = {}), but only by {} (more than {} "
+                fmt::format("{} is slower beyond chance ({}), but only by {} (more than {} "
                             "fails)",
-                            name_of(figure), p_text(*figure.p_value), change_text(*figure.change),
+                            name_of(figure), p_of(figure), change_text(*figure.change),
                             format_share(figure.limit))};
     }
     return {"not_significant",
-            fmt::format("{} changed by {}, but that may be chance (p = {}; below {} fails)",
-                        name_of(figure), change_text(*figure.change), p_text(*figure.p_value),
+            fmt::format("{} changed by {}, but that may be chance ({}; p below {} fails)",
+                        name_of(figure), change_text(*figure.change), p_of(figure),
                         gate_p_value)};
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/units.hpp"
 #include "stats/hlog.hpp"
+#include "stats/quantile.hpp"
 
 namespace loadline {
 namespace {
@@ -124,6 +125,71 @@ StoredRun run_of(const Json& json) {
     return run;
 }
 
+/// What all transactions and each step of them did in the stretch that is being read.
+class Blocks {
+public:
+    explicit Blocks(StoredRun& run) : run_{run} {
+        for (auto& [name, scope] : run.steps) by_tag_[hlog_tag(name)] = {{}, &scope};
+    }
+
+    void add(const HlogLine& line) {
+        const auto step = by_tag_.find(line.tag);
+        if (step == by_tag_.end()) return;  // no transaction
+        if (!begin_) begin_ = line.since_start;
+        while (line.since_start >= *begin_ + block_length) {
+            end_block();
+            *begin_ += block_length;
+        }
+        step->second.first.merge(line.histogram);
+        all_.merge(line.histogram);
+        end_ = line.since_start + line.length;
+    }
+
+    /// A last block that is clearly shorter is left out: it would be noisier than the others.
+    void finish() {
+        if (begin_ && end_ > *begin_ + block_length - std::chrono::milliseconds{500}) end_block();
+    }
+
+private:
+    static constexpr auto block_length = std::chrono::seconds{10};
+
+    /// Puts the figures of the block where they belong, and starts the next.
+    void end_block() {
+        keep(all_, run_.total);
+        for (auto& [tag, step] : by_tag_) keep(step.first, *step.second);
+    }
+
+    static void keep(Histogram& block, StoredScope& scope) {
+        for (std::size_t i = 0; i < compared_percentiles.size(); ++i) {
+            const double q = compared_percentiles[i].quantile;
+            if (block.count() < samples_needed(q)) continue;
+            scope.block_logs[i].push_back(std::log(static_cast<double>(block.quantile(q).count())));
+        }
+        block.clear();
+    }
+
+    StoredRun& run_;
+    std::optional<Duration> begin_;  ///< of the block
+    Duration end_{};                 ///< of what was read
+    Histogram all_;
+    std::map<std::string, std::pair<Histogram, StoredScope*>> by_tag_;
+};
+
+Result<void> read_blocks(const fs::path& file, StoredRun& run) {
+    std::ifstream in{file, std::ios::binary};
+    if (!in) return {};
+    HlogReader reader{in};
+    Blocks blocks{run};
+    for (;;) {
+        auto line = reader.next();
+        if (!line) return usage_error(fmt::format("{}: {}", file.string(), line.error().message));
+        if (!*line) break;
+        blocks.add(**line);
+    }
+    blocks.finish();
+    return {};
+}
+
 Error unusable(const fs::path& file, const std::string& why) {
     return usage_error(fmt::format("{}: {}", file.string(), why));
 }
@@ -166,6 +232,8 @@ Result<StoredRun> read_stored_run(const fs::path& path) {
         }
         auto run = run_of(json);
         run.folder = folder ? path : path.parent_path();
+        if (const auto read = read_blocks(run.folder / "latency.hlog", run); !read)
+            return read.error();
         return run;
     } catch (const std::exception& e) {  // nlohmann-json, or a histogram that is not ours
         return unusable(file, fmt::format("it is no summary of a run: {}", e.what()));

@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -6,7 +7,7 @@
 #include <vector>
 
 #include "base/error.hpp"
-#include "result/trial_result.hpp"
+#include "result/comparison.hpp"
 #include "stats/histogram.hpp"
 
 namespace loadline {
@@ -15,6 +16,9 @@ namespace loadline {
 struct StoredScope {
     std::uint64_t requests = 0, errors = 0;
     Histogram response_time;
+    /// ln of each compared percentile (in ns) in each 10 s of the run, from latency.hlog;
+    /// stretches with too few requests are left out.
+    std::array<std::vector<double>, compared_percentiles.size()> block_logs;
 };
 
 /// The capacity of a stored search.
@@ -48,8 +52,9 @@ struct StoredRun {
     std::string machine() const;
 };
 
-/// Reads `folder`/summary.json, or that file itself. Usage error, with the path and what to
-/// do, when it is missing, no summary of loadline, or of another version of the format.
+/// Reads `folder`/summary.json, or that file itself, and latency.hlog beside it where there
+/// is one (`block_logs` stay empty without). Usage error, with the path and what to
+/// do, when the summary is missing, no summary of loadline, or of another version of the format.
 Result<StoredRun> read_stored_run(const std::filesystem::path& folder);
 
 /// The runs of one scenario: `path` is a run's folder, or a folder of such folders (what

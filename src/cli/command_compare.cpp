@@ -33,10 +33,9 @@ std::vector<std::string> typed_flags(const CLI::App& app,
         const auto name = "--" + option->get_lnames().front();
         const auto stands = [&](const std::string& argument) {
             if (argument == name || argument.starts_with(name + "=")) return true;
-            return std::any_of(option->get_snames().begin(), option->get_snames().end(),
-                               [&](const std::string& letter) {
-                                   return argument.starts_with("-" + letter);
-                               });
+            return std::any_of(
+                option->get_snames().begin(), option->get_snames().end(),
+                [&](const std::string& letter) { return argument.starts_with("-" + letter); });
         };
         if (std::any_of(arguments.begin(), arguments.end(), stands)) typed.push_back(name);
     }
@@ -50,8 +49,9 @@ Result<void> check_flags(const CompareFlags& flags) {
         if (flags.base.empty() || flags.candidate.empty())
             return usage_error("a gate needs both --base and --candidate");
         if (flags.what.size() != 1)
-            return usage_error("a gate needs one scenario: loadline compare --base CMD --candidate "
-                               "CMD scenario.json");
+            return usage_error(
+                "a gate needs one scenario: loadline compare --base CMD --candidate "
+                "CMD scenario.json");
         for (const auto* flag : about_stored) {
             if (any_of(flags.typed, flag))
                 return usage_error(fmt::format("{} is for two report folders", flag));
@@ -59,8 +59,9 @@ Result<void> check_flags(const CompareFlags& flags) {
         return {};
     }
     if (flags.what.size() != 2) {
-        return usage_error("it takes two report folders, the base's and the candidate's; or a "
-                           "scenario with --base CMD and --candidate CMD");
+        return usage_error(
+            "it takes two report folders, the base's and the candidate's; or a "
+            "scenario with --base CMD and --candidate CMD");
     }
     for (const auto& flag : flags.typed) {
         const bool fits = flag == "--out" || flag == "--json" || flag == "--quiet" ||

@@ -44,14 +44,16 @@ Result<std::pair<std::string, std::string>> target_of(const char* flag, const st
     for (const auto& target : plan.targets) {
         if (target.url.is_redis() != url->is_redis()) continue;
         if (!name.empty()) {
-            return usage_error(fmt::format("{}: the scenario has several such targets\n"
-                                           "   hint: {} {}={}",
-                                           flag, flag, name, side));
+            return usage_error(
+                fmt::format("{}: the scenario has several such targets\n"
+                            "   hint: {} {}={}",
+                            flag, flag, name, side));
         }
         name = target.name;
     }
     if (name.empty())
-        return usage_error(fmt::format("{}: the scenario has no target of the kind {}", flag, side));
+        return usage_error(
+            fmt::format("{}: the scenario has no target of the kind {}", flag, side));
     return std::pair{name, side};
 }
 
@@ -97,8 +99,8 @@ Result<void> Gate::read_options(const CompareFlags& flags) {
     const auto pairs = parse_count(flags.pairs);
     if (!pairs) return usage_error("--pairs: " + pairs.error().message);
     if (*pairs < gate_fewest_pairs || *pairs > 1000) {
-        return usage_error(fmt::format("--pairs: between {} (fewer tell nothing) and 1000",
-                                       gate_fewest_pairs));
+        return usage_error(
+            fmt::format("--pairs: between {} (fewer tell nothing) and 1000", gate_fewest_pairs));
     }
     options_.pairs = *pairs;
     const auto warmup = read_length("--warmup", flags.warmup);
@@ -119,8 +121,9 @@ Result<void> Gate::load_plans(const CompareFlags& flags) {
     sides_ = {flags.base, flags.candidate};
     restarts_ = !is_address(flags.base);
     if (restarts_ == is_address(flags.candidate)) {
-        return usage_error("--base and --candidate: two start commands or two URLs, not one of "
-                           "each");
+        return usage_error(
+            "--base and --candidate: two start commands or two URLs, not one of "
+            "each");
     }
     auto overrides = to_overrides(flags.shared);
     if (!overrides) return overrides.error();
@@ -211,7 +214,8 @@ Result<Segment> Gate::run_segment(const SegmentSpec& spec, LiveDisplay* live,
             start_service(sides_[side], addresses_, ready_timeout_, folder / (name + ".log"));
         if (!started) {
             if (stop_signal() != 0) return cut_short;
-            return Error{started.error().kind, fmt::format("--{}: {}", name, started.error().message)};
+            return Error{started.error().kind,
+                         fmt::format("--{}: {}", name, started.error().message)};
         }
         service.emplace(std::move(*started));
     }
@@ -292,9 +296,8 @@ Comparison Gate::judge(const GateRun& run) const {
     c.scenario_hash = hash_of(source_.text);
     c.base.source = shown_arguments({sides_[0]}, plans_[0]->secrets);
     c.candidate.source = shown_arguments({sides_[1]}, plans_[1]->secrets);
-    c.gate = GateSetup{rate_.per_second(), plans_[0]->load.arrivals,
-                       options_.pairs,     options_.warmup,
-                       options_.length,    restarts_,
+    c.gate = GateSetup{rate_.per_second(), plans_[0]->load.arrivals, options_.pairs,
+                       options_.warmup,    options_.length,          restarts_,
                        trial_.seed};
     c.segments = run.segments;
     auto judged = judge_gate(run.segments, error_limit_of(*plans_[0]));

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ostream>
 
 #include "report/comparison.hpp"
@@ -24,19 +25,37 @@ Style style_of(CompareWord word) {
     return Style::plain;
 }
 
+/// Takes off the front what fits into `room` columns: whole words, or a part of an endless one.
+std::string take_line(std::string& rest, std::size_t room) {
+    auto end = rest.size();
+    if (display_width(rest) > room) {
+        const auto cut = fit(rest, room);
+        end = cut.rfind(' ');
+        if (end == std::string::npos || end == 0) end = cut.size() - std::string_view{"…"}.size();
+    }
+    const auto line = rest.substr(0, end);
+    rest.erase(0, std::min(rest.find_first_not_of(' ', end), rest.size()));
+    return line;
+}
+
 /// Breaks between words; the lines that follow are indented by two blanks.
 void sentence(std::ostream& out, const std::string& indent, const std::string& text, Style style,
               bool colour) {
     std::string lead = indent, rest = printable(text);
-    while (display_width(lead) + display_width(rest) > page_width) {
-        const auto room = page_width - display_width(lead);
-        const auto end = fit(rest, room).rfind(' ');
-        if (end == std::string::npos || end == 0) break;  // one endless word
-        out << lead << styled(rest.substr(0, end), style, colour) << '\n';
-        rest.erase(0, rest.find_first_not_of(' ', end));
+    do {
+        const auto line = take_line(rest, page_width - display_width(lead));
+        out << lead << styled(line, style, colour) << '\n';
         lead = "  ";
-    }
-    out << lead << styled(rest, style, colour) << '\n';
+    } while (!rest.empty());
+}
+
+/// The word is set off, and measured without its escape sequences.
+void headline(std::ostream& out, const Comparison& c, bool colour) {
+    const std::string word = to_string(c.word);
+    auto rest = printable(sentence_of(c));
+    const auto first = take_line(rest, page_width - word.size() - 2);
+    out << styled(word, style_of(c.word), colour) << "  " << first << '\n';
+    if (!rest.empty()) sentence(out, "  ", rest, Style::plain, colour);
 }
 
 void figures(std::ostream& out, const Comparison& c, const std::string& scope, bool colour) {
@@ -53,8 +72,8 @@ void figures(std::ostream& out, const Comparison& c, const std::string& scope, b
     for (const auto& figure : c.figures) {
         if (figure.scope != scope) continue;
         const auto text = text_of(figure);
-        const auto style = figure.word && figure.word != CompareWord::pass ? style_of(*figure.word)
-                                                                           : Style::plain;
+        const auto style =
+            figure.word && figure.word != CompareWord::pass ? style_of(*figure.word) : Style::plain;
         table.add({{text.name},
                    {text.base},
                    {text.candidate},
@@ -67,8 +86,8 @@ void figures(std::ostream& out, const Comparison& c, const std::string& scope, b
     }
     if (table.empty()) return;
     const auto title = c.kind == Comparison::Kind::capacity ? std::string{"Capacity"}
-                       : scope.empty() ? std::string{"All transactions"}
-                                       : "Step " + printable(scope);
+                       : scope.empty()                      ? std::string{"All transactions"}
+                                                            : "Step " + printable(scope);
     const auto more = c.kind == Comparison::Kind::capacity ? "  transactions/s"
                       : scope.empty()                      ? "  response time"
                       : gate                               ? "  shown, not judged"
@@ -90,16 +109,7 @@ void sides(std::ostream& out, const Comparison& c, bool colour) {
 }  // namespace
 
 void write_comparison_terminal(std::ostream& out, const Comparison& c, bool colour) {
-    const std::string word = to_string(c.word);
-    const auto head = printable(sentence_of(c));
-    if (word.size() + 2 + display_width(head) <= page_width) {
-        out << styled(word, style_of(c.word), colour) << "  " << head << '\n';
-    } else {
-        const auto end = fit(head, page_width - word.size() - 2).rfind(' ');
-        out << styled(word, style_of(c.word), colour) << "  " << head.substr(0, end) << '\n';
-        if (end != std::string::npos)
-            sentence(out, "  ", head.substr(end + 1), Style::plain, colour);
-    }
+    headline(out, c, colour);
     for (std::size_t i = 1; i < c.reasons.size(); ++i) {
         sentence(out, "  ", c.reasons[i].text, Style::plain, colour);
     }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <ostream>
 
 #include "base/units.hpp"
@@ -26,7 +27,7 @@ std::string value_text(const ComparedFigure& figure, const std::optional<double>
 
 std::string limit_text(const ComparedFigure& figure) {
     if (figure.metric == "errors") return format_share(figure.limit);
-    return change_text(figure.limit);
+    return (figure.limit < 0 ? "-" : "+") + format_share(std::abs(figure.limit));
 }
 
 }  // namespace
@@ -59,12 +60,11 @@ std::string sentence_of(const Comparison& c) {
 std::string setup_text(const Comparison& c) {
     if (!c.gate) return {};
     const auto& gate = *c.gate;
-    return fmt::format("{} of {} pairs of {} at {} ({}), each segment after {} of warm-up{}",
-                       c.kept_pairs, gate.pairs, round_duration(gate.length),
-                       rate_text(gate.rate_per_s, "journeys"),
-                       gate.arrivals == Arrivals::paced ? "paced" : "poisson",
-                       round_duration(gate.warmup),
-                       gate.restarts ? " and a restart of the service" : "");
+    return fmt::format(
+        "{} of {} pairs of {} at {} ({}), each segment after {} of warm-up{}", c.kept_pairs,
+        gate.pairs, round_duration(gate.length), rate_text(gate.rate_per_s, "journeys"),
+        gate.arrivals == Arrivals::paced ? "paced" : "poisson", round_duration(gate.warmup),
+        gate.restarts ? " and a restart of the service" : "");
 }
 
 std::string within_process_note(const Comparison& c) {

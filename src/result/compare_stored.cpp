@@ -226,7 +226,8 @@ std::vector<const StoredRun*> runs_of_the_build(const StoredRun& base, const Sto
         c.notes.push_back(fmt::format("limits from {} runs of the base", builds.size()));
     } else {
         c.notes.push_back(fmt::format(
-            "how much two runs of one build differ is not known: the limits may be too narrow; give {} "
+            "how much two runs of one build differ is not known: the limits may be too narrow; "
+            "give {} "
             "more {} of the base with --history",
             fewest_history - builds.size(), fewest_history - builds.size() == 1 ? "run" : "runs"));
     }

@@ -130,8 +130,7 @@ Reason doubtful(const ComparedFigure& figure) {
     }
     return {"not_significant",
             fmt::format("{} changed by {}, but that may be chance ({}; p below {} fails)",
-                        name_of(figure), change_text(*figure.change), p_of(figure),
-                        gate_p_value)};
+                        name_of(figure), change_text(*figure.change), p_of(figure), gate_p_value)};
 }
 
 void judge_percentiles(const std::vector<Pair>& pairs, GateJudgement& judgement,

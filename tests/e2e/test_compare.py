@@ -126,6 +126,13 @@ class Gate(CompareCase):
         self.refused(done, '--base: "exit 3" ended before the service was there', "it printed nothing")
         self.assertFalse(self.out.exists())
 
+    def test_a_base_that_never_listens_is_unreachable_and_ended(self):
+        done = self.gate(f"echo $$ > {self.folder}/pid; sleep 50", self.missiond(2000), "--ready-timeout", "300ms")
+        self.ended(done, 3)
+        self.assertIn(f"does not answer at 127.0.0.1:{self.port} within 300 ms", done.err)
+        pid = int((self.folder / "pid").read_text())
+        self.assertFalse(pathlib.Path(f"/proc/{pid}").exists(), "the shell has ended")
+
     def test_what_answers_already_is_not_taken_for_the_base(self):
         with rig.Missiond() as service:
             done = self.gate(self.missiond(100), self.missiond(100), scenario=self.ask(port=service.port))

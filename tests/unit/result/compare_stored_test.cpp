@@ -164,7 +164,8 @@ TEST(CompareStored, RefusesWhatCannotBeCompared) {
     };
     auto other = run_of(10);
     other.scenario_hash = "xyz";
-    EXPECT_THAT(refusal(other), HasSubstr("different scenarios: bet (hash abc) and bet (hash xyz)"));
+    EXPECT_THAT(refusal(other),
+                HasSubstr("different scenarios: bet (hash abc) and bet (hash xyz)"));
     other = run_of(10);
     other.steps.emplace("settle", run_of(10).total);
     EXPECT_THAT(refusal(other), HasSubstr("different scenarios"));

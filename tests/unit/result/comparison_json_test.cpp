@@ -38,7 +38,10 @@ Comparison sample_gate() {
             const double ms = side == Side::base ? 10 : 20;
             for (const char* name : {"", "settle"}) {
                 segment.scopes.push_back(
-                    {name, 4500, 1, {milliseconds(ms), milliseconds(3 * ms), Histogram::unanswered}});
+                    {name,
+                     4500,
+                     1,
+                     {milliseconds(ms), milliseconds(3 * ms), Histogram::unanswered}});
             }
         }
     }
@@ -117,7 +120,7 @@ TEST(ChangeText, IsForPeople) {
     const struct {
         double change;
         const char* text;
-    } rows[] = {{0.034, "+3.4 %"}, {-0.12, "-12 %"}, {0, "0 %"},     {-0.0001, "0 %"},
+    } rows[] = {{0.034, "+3.4 %"}, {-0.12, "-12 %"},  {0, "0 %"},      {-0.0001, "0 %"},
                 {1, "+100 %"},     {0.0995, "+10 %"}, {0.05, "+5.0 %"}};
     for (const auto& [change, text] : rows) EXPECT_EQ(change_text(change), text) << change;
 }

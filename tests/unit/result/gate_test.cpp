@@ -103,9 +103,9 @@ TEST(JudgeGate, DropsInvalidAndCutOffSegmentsWithTheirPair) {
     segments[3].invalid.push_back({"send_lag", "the generator was late"});
     EXPECT_EQ(judge_gate(segments, 0.001).kept_pairs, 8u);
     EXPECT_EQ(judge_gate(segments, 0.001).word, CompareWord::fail);
-    EXPECT_THAT(judge_gate(segments, 0.001).notes,
-                testing::ElementsAre(
-                    "2 segments were dropped with their pair: the generator was late"));
+    EXPECT_THAT(
+        judge_gate(segments, 0.001).notes,
+        testing::ElementsAre("2 segments were dropped with their pair: the generator was late"));
 
     segments.back().interrupted = true;
     const auto seven = judge_gate(segments, 0.001);

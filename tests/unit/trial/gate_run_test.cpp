@@ -70,9 +70,7 @@ TEST(RunGate, EndsWhenAServiceDoesNotComeUpAndKeepsTheOthers) {
 }
 
 TEST(SegmentLength, IsFifteenSecondsOrTwoThousandJourneys) {
-    const struct {
-        double rate, seconds;
-    } rows[] = {{1000, 15}, {133.4, 15}, {100, 20}, {10, 200}};
+    const struct { double rate, seconds; } rows[] = {{1000, 15}, {133.4, 15}, {100, 20}, {10, 200}};
     for (const auto& [rate, seconds] : rows) {
         EXPECT_DOUBLE_EQ(to_seconds(segment_length(Rate::per_second(rate))), seconds) << rate;
     }

@@ -43,6 +43,7 @@ struct WorkerLimits {
     std::size_t pipeline = 1;                                 ///< commands in flight, Redis only
     Duration latency_limit = std::chrono::milliseconds{100};  ///< the smallest of the SLOs
 };
+    bool defer_reads = true;  ///< all sends that are due first, then the reads
 
 /// Where a worker's news goes. Each is called on the control thread.
 struct WorkerEvents {
@@ -151,6 +152,7 @@ private:
     void wait_for_connection(User& user);
     void send(User& user, PooledConnection& connection);
     void send_later(User& user, PooledConnection& connection);
+    void read_soon(PooledConnection& connection);
     void flush(PooledConnection& connection);
     void on_reply(PooledConnection& connection, ReplyStatus status);
     void finish_exchange(PooledConnection& connection, Outcome outcome);

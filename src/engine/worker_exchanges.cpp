@@ -69,6 +69,12 @@ void Worker::send(User& user, PooledConnection& connection) {
     const auto ec = connection.link.send(*request);
     if (ec == asio::error::would_block) return wait_writable(connection);
     if (ec) return send_failed(connection, ec);
+    read_soon(connection);
+}
+
+/// The reply is read after everything else that is due has left.
+void Worker::read_soon(PooledConnection& connection) {
+    if (!limits_.defer_reads) return start_read(connection);
     sent_now_.push_back(&connection);
 }
 
@@ -102,7 +108,7 @@ void Worker::flush(PooledConnection& connection) {
     const auto ec = connection.link.send(connection.request);
     if (ec == asio::error::would_block) return wait_writable(connection);
     if (ec) return send_failed(connection, ec);
-    sent_now_.push_back(&connection);
+    read_soon(connection);
 }
 
 void Worker::on_reply(PooledConnection& connection, ReplyStatus status) {

@@ -275,6 +275,7 @@ void Worker::record_opening(const User& user, PooledConnection& connection) {
     if (connection.opening_recorded) return;
     connection.opening_recorded = true;
     auto& stats = interval_of(user.timing.intended).steps[user.step];
+    if (connection.resolve_time) stats.resolve.record(*connection.resolve_time);
     stats.connect.record(connection.connect_time);
     if (connection.link.tls()) stats.tls.record(connection.tls_time);
 }

@@ -46,13 +46,13 @@ void Worker::await_addresses(PooledConnection& connection) {
 void Worker::ask_resolver(ConnectionPool& pool) {
     pool.resolving = true;
     const auto& url = pool.target->url;
-    resolver_.async_resolve(
-        url.host, std::to_string(url.port), tcp::resolver::numeric_service,
-        [this, &pool](error_code ec, const tcp::resolver::results_type& found) {
-            now_ = Clock::now();
-            if (ec) return resolved(pool, {}, ec.message());
-            resolved(pool, reachable(found, pool.route.from), "no address fits our own");
-        });
+    resolver_.async_resolve(url.host, std::to_string(url.port), tcp::resolver::numeric_service,
+                            [this, &pool](error_code ec, const tcp::resolver::results_type& found) {
+                                now_ = Clock::now();
+                                if (ec) return resolved(pool, {}, ec.message());
+                                resolved(pool, reachable(found, pool.route.from),
+                                         "no address fits our own");
+                            });
 }
 
 /// Lets the connections that waited go on. `problem` is what to say when nothing was found.

@@ -144,8 +144,8 @@ std::optional<PlainReply> read_plain_reply(std::string_view data) {
         return {};
     }
     if (static_cast<std::size_t>(end - body) < *length) return {};
-    return PlainReply{line->status, fields, {body, *length},
-                      static_cast<std::size_t>(body - start) + *length};
+    return PlainReply{
+        line->status, fields, {body, *length}, static_cast<std::size_t>(body - start) + *length};
 }
 
 }  // namespace loadline

@@ -83,7 +83,8 @@ int main(int argc, char** argv) {
         requests += step_of(result).count();
     }
     fmt::print(R"({{"requests": {}, "rate_per_s": {:.1f}, "deferred_p50_us": {:.2f}, )"
-               R"("immediate_p50_us": {:.2f}, "added_us": {:.2f}}})" "\n",
+               R"("immediate_p50_us": {:.2f}, "added_us": {:.2f}}})"
+               "\n",
                requests, rate, sides[0].p50_us(), sides[1].p50_us(),
                sides[0].p50_us() - sides[1].p50_us());
 }

@@ -30,8 +30,7 @@ TEST(PlainReply, IsReadInOnePass) {
 
 TEST(PlainReply, TakesEveryFinalStatusThatHasABody) {
     for (const char* line : {"200 OK", "201 ", "206 Partial Content", "404 Not Found", "599 x"}) {
-        const std::string text =
-            std::string{"HTTP/1.1 "} + line + "\r\ncontent-length: 0\r\n\r\n";
+        const std::string text = std::string{"HTTP/1.1 "} + line + "\r\ncontent-length: 0\r\n\r\n";
         EXPECT_TRUE(read_plain_reply(text)) << text;
     }
 }
@@ -81,10 +80,26 @@ std::size_t below(Rng& rng, std::size_t n) {
 
 /// Breaks a response somewhere, or only changes it.
 std::string mutated(std::string text, Rng& rng) {
-    static constexpr std::string_view pieces[] = {
-        "\r\n", "\n", "\r", ":", " ", "\t", "0", "9", "-", ",", "\x7f", "\xff", "A", "close",
-        "Connection: close\r\n", "Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n",
-        "\r\n\r\n", "keep-alive", "X: y\r\n"};
+    static constexpr std::string_view pieces[] = {"\r\n",
+                                                  "\n",
+                                                  "\r",
+                                                  ":",
+                                                  " ",
+                                                  "\t",
+                                                  "0",
+                                                  "9",
+                                                  "-",
+                                                  ",",
+                                                  "\x7f",
+                                                  "\xff",
+                                                  "A",
+                                                  "close",
+                                                  "Connection: close\r\n",
+                                                  "Content-Length: 3\r\n",
+                                                  "Transfer-Encoding: chunked\r\n",
+                                                  "\r\n\r\n",
+                                                  "keep-alive",
+                                                  "X: y\r\n"};
     for (auto changes = below(rng, 3) + 1; changes > 0 && !text.empty(); --changes) {
         const auto at = below(rng, text.size());
         switch (below(rng, 4)) {

@@ -16,7 +16,8 @@ const std::string nginx =
     "X-Empty:\r\nETag:  \"a-1\" \r\n\r\nhello";
 
 TEST(PlainReply, IsReadInOnePass) {
-    const auto reply = read_plain_reply(nginx + "HTTP/1.1 404 the next one");
+    const std::string data = nginx + "HTTP/1.1 404 the next one";
+    const auto reply = read_plain_reply(data);
     ASSERT_TRUE(reply);
     EXPECT_EQ(reply->status, 200);
     EXPECT_EQ(reply->body, "hello");

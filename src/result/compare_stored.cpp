@@ -158,9 +158,8 @@ void compare_percentiles(const std::string& name, const StoredRun& base, const S
         figure.word = *figure.change > figure.limit ? CompareWord::warn : CompareWord::pass;
         if (figure.word == CompareWord::warn) {
             c.reasons.push_back(
-                {"slower", fmt::format("{} is {} slower ({} is expected by chance)",
-                                       name_of(figure), change_text(*figure.change).substr(1),
-                                       "up to " + format_share(figure.limit))});
+                {"slower", fmt::format("{} is {} (up to {} may be chance)", name_of(figure),
+                                       slower_text(*figure.change), format_share(figure.limit))});
         }
         c.figures.push_back(std::move(figure));
     }

@@ -50,10 +50,16 @@ int exit_code(const Comparison& comparison) {
 }
 
 std::string change_text(double change) {
+    if (change >= 9) return fmt::format("×{:.0f}", 1 + change);
     const double percent = 100 * change;
     const int digits = std::abs(percent) < 9.95 ? 1 : 0;
     const auto text = fmt::format("{:+.{}f} %", percent, digits);
     return text == "+0.0 %" || text == "-0.0 %" ? "0 %" : text;
+}
+
+std::string slower_text(double change) {
+    if (change >= 9) return fmt::format("{:.0f} times as slow", 1 + change);
+    return change_text(change).substr(1) + " slower";
 }
 
 std::string p_text(double p) { return p < 0.001 ? "< 0.001" : fmt::format("{:.3f}", p); }

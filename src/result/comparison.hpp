@@ -105,8 +105,10 @@ const char* to_string(Comparison::Kind kind);
 /// 130 or 143 interrupted, 1 FAIL (and WARN with `strict`), 4 INCONCLUSIVE, else 0.
 int exit_code(const Comparison& comparison);
 
-/// "+3.4 %", "-12 %", "0 %": a relative change for people.
+/// "+3.4 %", "-12 %", "0 %", "×12" from ten times on: a relative change for people.
 std::string change_text(double change);
+/// "3.4 % slower", "12 times as slow". Requires a change above zero.
+std::string slower_text(double change);
 /// "0.002", "< 0.001": a p-value for people.
 std::string p_text(double p);
 /// "p99", "p99 of step bet", "error rate of step bet", "capacity".

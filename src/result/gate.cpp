@@ -115,9 +115,9 @@ std::string p_of(const ComparedFigure& figure) {
 }
 
 Reason slower(const ComparedFigure& figure) {
-    return {"regression", fmt::format("{} is {} slower than the base ({}; more than {} fails)",
-                                      name_of(figure), change_text(*figure.change).substr(1),
-                                      p_of(figure), format_share(figure.limit))};
+    return {"regression",
+            fmt::format("{} is {} than the base ({}; more than {} fails)", name_of(figure),
+                        slower_text(*figure.change), p_of(figure), format_share(figure.limit))};
 }
 
 Reason doubtful(const ComparedFigure& figure) {

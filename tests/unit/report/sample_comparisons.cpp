@@ -74,7 +74,8 @@ Comparison failing_gate() {
 Comparison hostile_gate() {
     auto c = gate_of("s\x1b[31m|ettle", "late\n| injected | <script>alert(1)</script>");
     c.scenario_name = "b\x1b]0;owned\a<script>\"&";
-    c.candidate.source = "./new\n| injected | <script>alert(1)</script> `x` " + std::string(300, 'x');
+    c.candidate.source =
+        "./new\n| injected | <script>alert(1)</script> `x` " + std::string(300, 'x');
     c.reasons.insert(c.reasons.begin(),
                      {"died", "the candidate ended:\n<script>\x9b" + std::string(300, 'y')});
     return c;

@@ -120,9 +120,11 @@ TEST(ChangeText, IsForPeople) {
     const struct {
         double change;
         const char* text;
-    } rows[] = {{0.034, "+3.4 %"}, {-0.12, "-12 %"},  {0, "0 %"},      {-0.0001, "0 %"},
-                {1, "+100 %"},     {0.0995, "+10 %"}, {0.05, "+5.0 %"}};
+    } rows[] = {{0.034, "+3.4 %"}, {-0.12, "-12 %"},  {0, "0 %"},       {-0.0001, "0 %"},
+                {1, "+100 %"},     {0.0995, "+10 %"}, {0.05, "+5.0 %"}, {11, "×12"}};
     for (const auto& [change, text] : rows) EXPECT_EQ(change_text(change), text) << change;
+    EXPECT_EQ(slower_text(0.034), "3.4 % slower");
+    EXPECT_EQ(slower_text(11), "12 times as slow");
 }
 
 }  // namespace

@@ -256,7 +256,8 @@ constexpr Rule rules[] = {
 
 constexpr Outcome named_outcomes[] = {Outcome::http_5xx,        Outcome::connect_refused,
                                       Outcome::connect_timeout, Outcome::reset,
-                                      Outcome::closed_early,    Outcome::redis_error};
+                                      Outcome::closed_early,    Outcome::redis_error,
+                                      Outcome::resolve_error};
 
 const char* meaning_of(Outcome outcome) {
     switch (outcome) {
@@ -270,6 +271,8 @@ const char* meaning_of(Outcome outcome) {
             return "were ended by a reset";
         case Outcome::closed_early:
             return "were closed before the answer";
+        case Outcome::resolve_error:
+            return "found no address for the target's name";
         default:
             return "were answered by Redis with an error";
     }

@@ -45,7 +45,8 @@ struct CauseContext {
 ///   accept_queue          the kernel turned connections away: ListenOverflows
 ///   run_queue             its threads waited for a core, half a second each second or more
 ///   retransmits           1 % of the TCP segments
-///   http_5xx, connect_refused, connect_timeout, reset, closed_early, redis_error
+///   http_5xx, connect_refused, connect_timeout, reset, closed_early, redis_error,
+///   resolve_error
 ///                         at least 5, and 0.1 % of the exchanges
 /// Where there is a good side, each must also be clearly more than there.
 ///

@@ -254,10 +254,9 @@ constexpr Rule rules[] = {
 
 // What the client met: named, but behind what the server shows of itself
 
-constexpr Outcome named_outcomes[] = {Outcome::http_5xx,        Outcome::connect_refused,
-                                      Outcome::connect_timeout, Outcome::reset,
-                                      Outcome::closed_early,    Outcome::redis_error,
-                                      Outcome::resolve_error};
+constexpr Outcome named_outcomes[] = {
+    Outcome::http_5xx,     Outcome::connect_refused, Outcome::connect_timeout, Outcome::reset,
+    Outcome::closed_early, Outcome::redis_error,     Outcome::resolve_error};
 
 const char* meaning_of(Outcome outcome) {
     switch (outcome) {

@@ -26,7 +26,7 @@ Result<std::optional<std::uint64_t>> count_of(const char* flag, const std::strin
 
 }  // namespace
 
-void add_shared_flags(CLI::App& app, SharedFlags& flags) {
+void add_load_flags(CLI::App& app, SharedFlags& flags) {
     app.add_option("--target", flags.targets,
                    "NAME=URL: send what the scenario sends to NAME to URL instead (repeatable)")
         ->allow_extra_args(false)
@@ -71,11 +71,16 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
         ->envname("LOADLINE_MAX_USERS");
     app.add_option("--max-rate", flags.max_rate, "never send more journeys per second than this")
         ->envname("LOADLINE_MAX_RATE");
-    app.add_option("--out", flags.out,
-                   "this run's folder, exactly (default reports/<scenario>/<UTC time>)")
-        ->envname("LOADLINE_OUT");
     app.add_option("--data-dir", flags.data_dir, "where relative CSV files are looked for first")
         ->envname("LOADLINE_DATA_DIR");
+    app.add_option("--allow-host", flags.allow_hosts,
+                   "allow a target outside loopback and private ranges (repeatable)")
+        ->allow_extra_args(false)
+        ->type_name("NAME");
+}
+
+void add_shared_flags(CLI::App& app, SharedFlags& flags) {
+    add_load_flags(app, flags);
     app.add_option("--watch-port", flags.watch_port,
                    "watch the sockets of this listening port (default: the target's, when it is on "
                    "this machine)")
@@ -84,17 +89,22 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
     app.add_option("--watch-pid", flags.watch_pid,
                    "the process behind the port (a number, or auto)")
         ->envname("LOADLINE_WATCH_PID");
+    app.add_option("--watch-redis", flags.watch_redis,
+                   "redis://... that the service uses: ask it what it is doing (default: the "
+                   "scenario's redis:// target)")
+        ->envname("LOADLINE_WATCH_REDIS")
+        ->type_name("URL");
     app.add_option(
            "--socket-tau", flags.socket_tau,
            "a CLOSE_WAIT socket older than this is stale (default: max(5s, 2 x slowest response))")
         ->envname("LOADLINE_SOCKET_TAU");
     app.add_flag("--strict-sockets", flags.strict_sockets,
                  "sockets that build up (BUILD_UP, SUSPECT) are a FAIL, not a warning");
-    app.add_flag("--no-watch", flags.no_watch, "do not watch sockets");
-    app.add_option("--allow-host", flags.allow_hosts,
-                   "allow a target outside loopback and private ranges (repeatable)")
-        ->allow_extra_args(false)
-        ->type_name("NAME");
+    app.add_flag("--no-watch", flags.no_watch,
+                 "do not watch the target: its sockets, its process, its Redis");
+    app.add_option("--out", flags.out,
+                   "this run's folder, exactly (default reports/<scenario>/<UTC time>)")
+        ->envname("LOADLINE_OUT");
     app.add_flag("--quiet", flags.quiet, "no progress on stderr");
     app.add_flag("--json", flags.json, "summary.json on stdout instead of text");
 }
@@ -155,6 +165,15 @@ Result<TrialOptions> to_trial_options(const SharedFlags& flags) {
     options.watch = !flags.no_watch;
     if (options.strict_sockets && !options.watch) {
         return usage_error("--strict-sockets and --no-watch exclude each other");
+    }
+    if (!flags.watch_redis.empty()) {
+        auto url = parse_url(flags.watch_redis);
+        if (!url) return in_flag("--watch-redis", url.error());
+        if (url->scheme != "redis") {
+            return usage_error("--watch-redis: only redis:// can be asked");
+        }
+        if (!options.watch) return usage_error("--watch-redis and --no-watch exclude each other");
+        options.watch_redis = std::move(*url);
     }
     return options;
 }

@@ -22,13 +22,15 @@ struct SharedFlags {
     std::string pipeline, timeout, connect_timeout, dns_ttl, tls_ca, tls_cert, tls_key;
     std::vector<std::string> sources;
     bool insecure = false, no_tls_resume = false;
-    std::string watch_pid, socket_tau;
+    std::string watch_pid, watch_redis, socket_tau;
     int watch_port = 0;
     bool no_watch = false, strict_sockets = false, quiet = false, json = false;
     std::vector<std::string> arguments;  ///< the command line as typed, without the program
 };
 
 void add_shared_flags(CLI::App& app, SharedFlags& flags);
+/// Those of them that say what is loaded, and how: without sockets, folder and output.
+void add_load_flags(CLI::App& app, SharedFlags& flags);
 
 Result<TrialOptions> to_trial_options(const SharedFlags& flags);
 Result<Overrides> to_overrides(const SharedFlags& flags);

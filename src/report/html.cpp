@@ -8,6 +8,7 @@
 #include <random>
 
 #include "base/units.hpp"
+#include "report/cause_text.hpp"
 #include "report/chart_data.hpp"
 #include "report/figures.hpp"
 #include "report/markup.hpp"
@@ -61,7 +62,7 @@ public:
         : result_{result}, timeout_{timeout_of(result)}, pooled_{pooled_transactions(result)} {}
 
     std::string text() const {
-        return brand() + verdict() + key_figures() + slos() + probes() + over_time() +
+        return brand() + verdict() + key_figures() + slos() + cause() + probes() + over_time() +
                percentiles() + steps() + outcomes() + sockets() + generator() + environment();
     }
 
@@ -127,6 +128,18 @@ private:
                       {}, tone_of(clause.word), 1);
         }
         return heading("SLO") + table.text();
+    }
+
+    std::string cause() const {
+        if (!result_.cause) return {};
+        auto out = heading("Why", compared_text(*result_.cause));
+        HtmlTable table{"Why", {"<Cause", "<What changed", "<Began"}};
+        for (const auto& finding : result_.cause->findings) {
+            table.add({finding.code, finding.text, began_text(finding)}, {}, "fail", 0);
+        }
+        out += result_.cause->findings.empty() ? note(cause_unknown) : table.text();
+        for (const auto& what : result_.not_seen) out += note("Not seen: " + what);
+        return out;
     }
 
     std::string probes() const {

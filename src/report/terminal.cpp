@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "base/units.hpp"
+#include "report/cause_text.hpp"
 #include "report/figures.hpp"
 #include "report/phases.hpp"
 #include "report/text.hpp"
@@ -55,6 +56,7 @@ public:
     void write() {
         headline();
         slos();
+        cause();
         probes();
         ladder_of_transactions();
         steps();
@@ -133,6 +135,20 @@ private:
                  {"of " + count_text(clause.samples), Style::dim}});
         }
         write(table);
+    }
+
+    void cause() {
+        if (!result_.cause) return;
+        title("Why");
+        if (result_.cause->findings.empty()) sentence("  ", cause_unknown, Style::doubtful);
+        for (const auto& finding : result_.cause->findings) {
+            auto text = finding.text;
+            if (const auto began = began_text(finding); !began.empty()) text += "; " + began;
+            worded("  ", finding.code, Style::bad, text);
+        }
+        const auto compared = compared_text(*result_.cause);
+        if (!compared.empty()) sentence("  ", compared, Style::dim);
+        for (const auto& what : result_.not_seen) sentence("  not seen: ", what, Style::dim);
     }
 
     void probes() {

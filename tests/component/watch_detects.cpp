@@ -290,13 +290,22 @@ TEST(Watch, ALateWatcherKnowsTheAgeFromItsFirstSample) {
     }
 }
 
+WatchOptions options_of(std::uint16_t port, std::optional<Duration> given_tau,
+                        std::optional<int> pid) {
+    WatchOptions options;
+    options.port = port;
+    options.tau = given_tau;
+    options.pid = pid;
+    return options;
+}
+
 TEST(Watch, StartRefusesWhatCannotBeWatched) {
     const struct {
         WatchOptions options;
         const char* message;
-    } rows[] = {{{0, {}, {}}, "port 0 cannot be watched"},
-                {{80, {}, 0x7ffffffe}, "no process 2147483646 is visible here"},
-                {{80, Duration{}, {}}, "the socket tau must be above zero"}};
+    } rows[] = {{options_of(0, {}, {}), "port 0 cannot be watched"},
+                {options_of(80, {}, 0x7ffffffe), "no process 2147483646 is visible here"},
+                {options_of(80, Duration{}, {}), "the socket tau must be above zero"}};
     for (const auto& [options, message] : rows) {
         const auto started = Watcher::start(options);
         ASSERT_FALSE(started.has_value()) << message;

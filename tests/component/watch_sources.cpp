@@ -141,7 +141,10 @@ TEST(Watcher, SeesWhatStaysAlsoWithoutNetlinkAndSaysHowItLooked) {
     ListeningSocket server;
     std::jthread{[&] {
         ASSERT_TRUE(forbid_netlink());
-        auto watcher = std::move(*Watcher::start({server.port(), milliseconds(300), {}}));
+        WatchOptions options;
+        options.port = server.port();
+        options.tau = milliseconds(300);
+        auto watcher = std::move(*Watcher::start(options));
         EXPECT_THAT(watcher->trouble(), HasSubstr("NETLINK_SOCK_DIAG is forbidden here (EPERM)"));
         auto connections = connect_and_accept(server, 25);
         close_clients(connections);

@@ -4,7 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
+#include <cstring>
+#include <fstream>
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -14,6 +17,9 @@
 #include "base/log.hpp"
 #include "base/stop.hpp"
 #include "cli/options.hpp"
+#include "report/figures.hpp"
+#include "result/sockets_json.hpp"
+#include "watch/stream.hpp"
 #include "watch/watcher.hpp"
 
 namespace loadline {
@@ -40,7 +46,7 @@ public:
         : options_{options}, tau_{tau}, out_{out} {}
 
     void start(const std::optional<ProcessInfo>& owner) {
-        if (options_.json) return;
+        if (options_.json || options_.jsonl) return;
         out_ << fmt::format("watching port {}", options_.port)
              << (owner ? fmt::format(", pid {}: {}", owner->pid, owner->command)
                        : ", whose process is not visible (needs the same user or CAP_SYS_PTRACE)")
@@ -48,6 +54,7 @@ public:
     }
 
     void line(Duration since_start, const SocketSample& sample) {
+        if (options_.jsonl) return;  // the sampler writes
         if (options_.json) {
             out_ << sample_json(since_start, sample) << std::endl;
             return;
@@ -66,6 +73,7 @@ public:
     }
 
     void no_sample(Duration since_start, const std::string& why) {
+        if (options_.jsonl) return;
         if (options_.json) {
             out_
                 << Json{{"type", "failure"}, {"t_s", to_seconds(since_start)}, {"text", why}}.dump()
@@ -76,11 +84,16 @@ public:
     }
 
     void verdict(const SocketReport& report) {
-        if (options_.json) {
+        if (options_.json || options_.jsonl) {
             out_ << verdict_json(report) << std::endl;
             return;
         }
-        out_ << '\n' << to_string(report.word) << "  " << report.text << '\n';
+        if (!options_.replay) out_ << '\n';
+        out_ << to_string(report.word) << "  " << report.text << '\n';
+        for (const auto& flag : report.flags) out_ << "  flag: " << flag << '\n';
+        for (const auto& [name, fact] : socket_facts(report)) {
+            out_ << "  " << name << ": " << fact << '\n';
+        }
         if (report.oldest.empty()) {
             out_.flush();
             return;
@@ -88,7 +101,7 @@ public:
         out_ << fmt::format("  {:<26}{:<24}{:<26}{}\n", "peer", "in CLOSE_WAIT", "class", "kernel");
         for (const auto& socket : report.oldest) {
             out_ << fmt::format("  {:<26}{:<24}{:<26}{}\n", socket.peer, age(socket),
-                                stuck_class(socket),
+                                to_string(stuck_class(socket)),
                                 socket.keep_alive ? "keep-alive may reap it" : "never reaps it");
         }
         if (report.leaked > report.oldest.size()) {
@@ -136,28 +149,9 @@ private:
     }
 
     static std::string verdict_json(const SocketReport& report) {
-        Json out{{"type", "verdict"}, {"word", to_string(report.word)}, {"text", report.text}};
-        out["port"] = report.port;
-        if (report.pid) out["pid"] = *report.pid;
-        if (!report.command.empty()) out["command"] = report.command;
-        if (report.word == SocketWord::unknown) return out.dump();
-        out["tau_s"] = to_seconds(report.tau);
-        out["stale"] = report.leaked;
-        out["close_wait_max"] = report.close_wait_max;
-        out["sampling_period_ms"] = to_ms(report.sampling_period);
-        out["sampling_cost_ms"] = to_ms(report.sampling_cost);
-        out["oldest"] = Json::array();
-        for (const auto& socket : report.oldest) {
-            Json row{{"peer", socket.peer}, {"age_at_least_s", to_seconds(socket.age_at_least)}};
-            if (socket.age_bounded) row["age_at_most_s"] = to_seconds(socket.age_at_most);
-            row["class"] = stuck_class(socket);
-            row["unread_bytes"] = socket.unread;
-            row["unsent_bytes"] = socket.unsent;
-            row["keep_alive"] = socket.keep_alive;
-            row["inode"] = socket.inode;
-            out["oldest"].push_back(std::move(row));
-        }
-        return out.dump();
+        Json out{{"type", "verdict"}};
+        out.update(socket_report_json(report));
+        return out.dump(-1, ' ', false, Json::error_handler_t::replace);
     }
 
     const WatchCommandOptions& options_;
@@ -175,18 +169,12 @@ bool stopped_before(TimePoint end) {
     return stop_signal() != 0;
 }
 
-int exit_code(SocketWord word) {
-    switch (word) {
-        case SocketWord::ok:
-            return 0;
-        case SocketWord::leak_confirmed:
-            return 1;
-        case SocketWord::not_exercised:
-        case SocketWord::inconclusive:
-        case SocketWord::unknown:
-            return 4;
-    }
-    return 4;
+int exit_code(const SocketReport& report) {
+    if (fails(report)) return 1;
+    const bool judged = report.word != SocketWord::not_exercised &&
+                        report.word != SocketWord::inconclusive &&
+                        report.word != SocketWord::unknown;
+    return judged ? 0 : 4;
 }
 
 bool listens(const SocketSample& sample) { return in_state(sample, TcpState::listen) > 0; }
@@ -214,12 +202,18 @@ Result<std::optional<int>> read_pid(const std::string& text) {
 struct WatchFlags {
     int port = 0;
     std::string pid = "auto";
-    std::optional<std::string> length, tau;
-    bool json = false;
+    std::optional<std::string> length, tau, replay;
+    bool json = false, jsonl = false, strict = false;
 };
 
 Result<WatchCommandOptions> to_options(const WatchFlags& flags) {
     WatchCommandOptions options;
+    if ((flags.port == 0) == !flags.replay) {
+        return usage_error("watch takes --port N, or --replay FILE");
+    }
+    if (flags.replay && (flags.length || flags.tau || flags.jsonl || flags.pid != "auto")) {
+        return usage_error("--replay goes with --json and --strict-sockets only");
+    }
     options.port = static_cast<std::uint16_t>(flags.port);
     const auto pid = read_pid(flags.pid);
     if (!pid) return pid.error();
@@ -231,15 +225,43 @@ Result<WatchCommandOptions> to_options(const WatchFlags& flags) {
     options.length = *length;
     options.tau = *tau;
     options.json = flags.json;
+    options.jsonl = flags.jsonl;
+    options.replay = flags.replay;
+    options.strict = flags.strict;
     options.terminal = ::isatty(STDOUT_FILENO) == 1;
     return options;
+}
+
+int end_of_watch(SocketReport report, const WatchCommandOptions& options, std::ostream& out,
+                 WatchPrinter& printer) {
+    report.strict = options.strict;
+    printer.verdict(report);
+    if (!out) return fail(output_error("the watch could not be written: stdout is closed or full"));
+    return exit_code(report);
+}
+
+int replay_command(const WatchCommandOptions& options, std::ostream& out) {
+    std::ifstream in{*options.replay, std::ios::binary};
+    if (!in) return fail(usage_error(fmt::format("{}: {}", *options.replay, std::strerror(errno))));
+    const auto report = replay_sockets(in);
+    if (!report) {
+        return fail(usage_error(fmt::format("{}: {}", *options.replay, report.error().message)));
+    }
+    WatchPrinter printer{options, report->tau, out};
+    return end_of_watch(*report, options, out, printer);
 }
 
 }  // namespace
 
 int watch_command(const WatchCommandOptions& options, std::ostream& out) {
+    if (options.replay) return replay_command(options, out);
     const auto begin = Clock::now();
-    auto started = Watcher::start({options.port, options.tau, options.pid});
+    WatchOptions watch;
+    watch.port = options.port;
+    watch.tau = options.tau;
+    watch.pid = options.pid;
+    if (options.jsonl) watch.record = [&out](const std::string& line) { out << line << std::endl; };
+    auto started = Watcher::start(watch);
     if (!started) return fail(started.error());
     auto& watcher = **started;
     if (const auto trouble = watcher.trouble(); !trouble.empty()) log_warn(trouble);
@@ -261,10 +283,7 @@ int watch_command(const WatchCommandOptions& options, std::ostream& out) {
             printer.no_sample(next - begin, watcher.trouble());
         }
     }
-    const auto report = watcher.finish_alone();
-    printer.verdict(report);
-    if (!out) return fail(output_error("the watch could not be written: stdout is closed or full"));
-    return exit_code(report.word);
+    return end_of_watch(watcher.finish_alone(), options, out, printer);
 }
 
 CLI::App* add_watch_command(CLI::App& app, std::function<int()>& run) {
@@ -272,14 +291,23 @@ CLI::App* add_watch_command(CLI::App& app, std::function<int()>& run) {
     auto* watch = app.add_subcommand(
         "watch", "watch the sockets of a listening port: does CLOSE_WAIT build up?");
     watch->add_option("--port", flags->port, "the port the server listens on")
-        ->required()
         ->check(CLI::Range(1, 65535));
     watch->add_option("--pid", flags->pid, "the server's process: a number, or auto")
         ->capture_default_str();
     watch->add_option("--for", flags->length, "how long, such as 10m (default: until Ctrl-C)");
     watch->add_option("--socket-tau", flags->tau,
                       "how old a socket in CLOSE_WAIT must be to count (default: 5s)");
-    watch->add_flag("--json", flags->json, "JSON lines: a sample a second, then the verdict");
+    auto* json =
+        watch->add_flag("--json", flags->json, "JSON lines: a sample a second, then the verdict");
+    watch
+        ->add_flag("--jsonl", flags->jsonl,
+                   "JSON lines: every sample with what changed, for --replay; then the verdict")
+        ->excludes(json);
+    watch
+        ->add_option("--replay", flags->replay,
+                     "judge a recording again: of --jsonl, or a run's sockets.jsonl")
+        ->type_name("FILE");
+    watch->add_flag("--strict-sockets", flags->strict, "exit 1 also for BUILD_UP and SUSPECT");
     run = [flags] {
         const auto options = to_options(*flags);
         if (!options) return fail(options.error());

@@ -4,6 +4,7 @@
 #include <functional>
 #include <iosfwd>
 #include <optional>
+#include <string>
 
 #include "base/time.hpp"
 
@@ -11,20 +12,24 @@ namespace loadline {
 
 /// What `loadline watch` was asked for.
 struct WatchCommandOptions {
-    std::uint16_t port = 0;
-    std::optional<int> pid;          ///< nothing: whoever listens
-    std::optional<Duration> length;  ///< nothing: until SIGINT or SIGTERM
-    std::optional<Duration> tau;     ///< nothing: 5 s
-    bool json = false;               ///< JSON lines instead of the table
-    bool terminal = false;           ///< repeat the heading as the table scrolls
+    std::uint16_t port = 0;             ///< 0: replay
+    std::optional<std::string> replay;  ///< a recording to judge again, instead of watching
+    std::optional<int> pid;             ///< nothing: whoever listens
+    std::optional<Duration> length;     ///< nothing: until SIGINT or SIGTERM
+    std::optional<Duration> tau;        ///< nothing: 5 s
+    bool json = false;                  ///< JSON lines instead of the table
+    bool jsonl = false;     ///< instead of the table, every sample as watch/stream has it
+    bool strict = false;    ///< BUILD_UP and SUSPECT fail too
+    bool terminal = false;  ///< repeat the heading as the table scrolls
 };
 
 /// Watches the sockets of a listening port: a line a second, then the verdict and the oldest
 /// sockets, all on `out`. The first SIGINT or SIGTERM (see catch_stop_signals) ends the
 /// watch, not the report. Knows nothing of a load: see `judge_alone`.
 ///
-/// Exit codes: 0 OK, 1 LEAK_CONFIRMED, 4 INCONCLUSIVE or UNKNOWN; 3 when nothing listens on
-/// the port, 2 for a usage error: then the reason is on stderr.
+/// Exit codes: 1 what `fails`; 4 INCONCLUSIVE, NOT_EXERCISED or UNKNOWN; 0 any other word; 3 when
+/// nothing listens on the port, 2 for a usage error or a file that is no recording: then the
+/// reason is on stderr.
 int watch_command(const WatchCommandOptions& options, std::ostream& out);
 
 /// Adds the command `watch`. When it was parsed, `run()` does it and returns the exit code.

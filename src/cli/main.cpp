@@ -21,8 +21,8 @@ constexpr std::array<std::string_view, 7> commands{"run",      "search", "compar
                                                    "validate", "demo",   "selftest"};
 /// Commands and flags of later versions: refused by name, so that nobody thinks they worked.
 constexpr std::array<std::string_view, 3> later_commands{"replay", "report", "agent"};
-constexpr std::array<std::string_view, 6> later_flags{
-    "--watch-container-pid", "--watch-from", "--strict-sockets", "--current", "--pods", "--resume"};
+constexpr std::array<std::string_view, 5> later_flags{"--watch-container-pid", "--watch-from",
+                                                      "--current", "--pods", "--resume"};
 
 /// Finds what this version does not serve, with a message that says so.
 std::optional<Error> refused_by_name(int argc, char** argv) {

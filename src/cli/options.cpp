@@ -98,6 +98,8 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
            "--socket-tau", flags.socket_tau,
            "a CLOSE_WAIT socket older than this is stale (default: max(5s, 2 x slowest response))")
         ->envname("LOADLINE_SOCKET_TAU");
+    app.add_flag("--strict-sockets", flags.strict_sockets,
+                 "sockets that build up (BUILD_UP, SUSPECT) are a FAIL, not a warning");
     app.add_flag("--no-watch", flags.no_watch,
                  "do not watch the target: its sockets, its process, its Redis");
     app.add_option("--out", flags.out,
@@ -159,7 +161,11 @@ Result<TrialOptions> to_trial_options(const SharedFlags& flags) {
         if (*tau <= Duration{}) return usage_error("--socket-tau: must be above zero");
         options.socket_tau = *tau;
     }
+    options.strict_sockets = flags.strict_sockets;
     options.watch = !flags.no_watch;
+    if (options.strict_sockets && !options.watch) {
+        return usage_error("--strict-sockets and --no-watch exclude each other");
+    }
     if (!flags.watch_redis.empty()) {
         auto url = parse_url(flags.watch_redis);
         if (!url) return in_flag("--watch-redis", url.error());

@@ -24,7 +24,7 @@ struct SharedFlags {
     bool insecure = false, no_tls_resume = false;
     std::string watch_pid, watch_redis, socket_tau;
     int watch_port = 0;
-    bool no_watch = false, quiet = false, json = false;
+    bool no_watch = false, strict_sockets = false, quiet = false, json = false;
     std::vector<std::string> arguments;  ///< the command line as typed, without the program
 };
 

@@ -86,6 +86,7 @@ Observer ReportSession::observer() {
         folder->record(point);
         if (live) live->second(point);
     };
+    observer.socket_line = [folder](const std::string& line) { folder->record_sockets(line); };
     if (!live) return observer;
     observer.trial = [live](const std::string& label, Duration planned) {
         live->trial_started(label, planned);
@@ -97,7 +98,8 @@ Observer ReportSession::observer() {
 
 void ReportSession::abandon() const {
     std::error_code ec;
-    std::filesystem::remove(folder_.path(), ec);  // only an empty folder goes
+    std::filesystem::remove(folder_.path() / "sockets.jsonl", ec);  // began before the load
+    std::filesystem::remove(folder_.path(), ec);                    // only an empty folder goes
 }
 
 int ReportSession::finish(RunResult& result) {
@@ -116,6 +118,10 @@ int ReportSession::finish(RunResult& result) {
     result.target_shares_machine = all_local(*result.plan);
 
     if (live_) live_->finish();
+    if (const auto& sockets = result.sockets; sockets && warns(*sockets) && !fails(*sockets)) {
+        log_warn(
+            fmt::format("sockets word={} text=\"{}\"", to_string(sockets->word), sockets->text));
+    }
     if (flags_.json) {
         write_summary(std::cout, result);
     } else {

@@ -143,9 +143,63 @@ std::string actual_text(const ClauseResult& clause) {
 
 std::string meaning_of(const StuckSocket& socket) {
     if (socket.inode == 0) return "never accepted";
+    if (socket.unsent > 0) return fmt::format("still sending: {} bytes not taken", socket.unsent);
     if (socket.unread == 0) return "end of stream read, never closed";
     if (socket.unread == 1) return "end of stream never read";
     return fmt::format("{} bytes of a request never read", socket.unread - 1);
+}
+
+std::vector<std::pair<std::string, std::string>> socket_facts(const SocketReport& report) {
+    std::vector<std::pair<std::string, std::string>> facts;
+    if (const auto& trend = report.trend; trend && trend->highest > 0) {
+        facts.emplace_back(
+            "Stale over the load",
+            fmt::format(
+                "{} to {}, at most {}; {:.2g}/s (95 % {:.2g} to {:.2g}), Mann-Kendall z {:.1f}",
+                count_text(trend->first), count_text(trend->last), count_text(trend->highest),
+                trend->per_s, trend->per_s_interval[0], trend->per_s_interval[1], trend->z));
+    }
+    if (report.leaked > 0) {
+        std::string classes;
+        for (std::size_t i = 0; i < stuck_class_count; ++i) {
+            if (report.classes[i] == 0) continue;
+            classes +=
+                fmt::format("{}{} {}", classes.empty() ? "" : ", ", count_text(report.classes[i]),
+                            to_string(static_cast<StuckClass>(i)));
+        }
+        if (!classes.empty()) facts.emplace_back("What they are", classes);
+    }
+    if (report.leaked > 0 && report.leaked_per_1000_requests) {
+        facts.emplace_back("Left per 1000 requests",
+                           format_number(*report.leaked_per_1000_requests));
+    }
+    if (const auto& dwell = report.dwell) {
+        const auto shown = [](Duration d) {
+            return d == Duration{} ? std::string{"not seen"} : format_duration(d);
+        };
+        facts.emplace_back(
+            "Time in CLOSE_WAIT",
+            fmt::format("p50 {}, p99 {} of all closes, longest {}; {} were seen to go",
+                        shown(dwell->p50), shown(dwell->p99), shown(dwell->max),
+                        count_text(dwell->seen)));
+    }
+    if (report.stuck > 0 && report.old_gone_per_s) {
+        facts.emplace_back("Stale ones that went",
+                           fmt::format("{}; at most {:.2g} of each per second (95 %)",
+                                       count_text(report.old_gone), *report.old_gone_per_s));
+    }
+    if (report.accept_queue_max > 0) {
+        facts.emplace_back("Accept queue", report.backlog > 0
+                                               ? fmt::format("at most {} of {}",
+                                                             count_text(report.accept_queue_max),
+                                                             count_text(report.backlog))
+                                               : "at most " + count_text(report.accept_queue_max));
+    }
+    if (report.fd_eta) {
+        facts.emplace_back("File descriptors", fmt::format("run out in about {} at this load",
+                                                           format_duration(*report.fd_eta)));
+    }
+    return facts;
 }
 
 Headline headline_of(const RunResult& result) {

@@ -67,6 +67,10 @@ std::string actual_text(const ClauseResult& clause);
 /// What a socket in CLOSE_WAIT says about the application.
 std::string meaning_of(const StuckSocket& socket);
 
+/// What the watch of the sockets measured beyond its sentence, one fact each: how they grew,
+/// how long they stayed, what was left of descriptors and accept queue. Only what was seen.
+std::vector<std::pair<std::string, std::string>> socket_facts(const SocketReport& report);
+
 /// The first lines of every report: the word, one sentence why, then what else there is.
 struct Headline {
     std::string word;  ///< PASS, FAIL, INVALID, or of a search CONFIRMED, NO-RATE, ...

@@ -121,8 +121,8 @@ Result<void> RunFolder::write_file(const std::string& name,
     }
 }
 
-struct RunFolder::Timeline {
-    explicit Timeline(const fs::path& path) : file{path}, out{&file} {}
+struct RunFolder::Lines {
+    explicit Lines(const fs::path& path) : file{path}, out{&file} {}
     OutputFile file;
     std::ostream out;
 };
@@ -133,8 +133,13 @@ RunFolder& RunFolder::operator=(RunFolder&&) noexcept = default;
 RunFolder::~RunFolder() = default;
 
 void RunFolder::record(const TimelinePoint& point) {
-    if (!timeline_) timeline_ = std::make_unique<Timeline>(path_ / "timeline.jsonl");
+    if (!timeline_) timeline_ = std::make_unique<Lines>(path_ / "timeline.jsonl");
     timeline_->out << text_of(timeline_json(point), -1) << std::endl;  // readers may follow it
+}
+
+void RunFolder::record_sockets(const std::string& line) {
+    if (!sockets_) sockets_ = std::make_unique<Lines>(path_ / "sockets.jsonl");
+    sockets_->out << line << std::endl;
 }
 
 Result<void> RunFolder::write_all(const RunResult& result,
@@ -151,13 +156,19 @@ Result<void> RunFolder::write_all(const RunResult& result,
             if (!effective_scenario.ends_with('\n')) out << '\n';
         });
     }
-    if (!timeline_) {
-        add("timeline.jsonl", [&](std::ostream& out) { write_timeline(out, result); });
-    } else if (const int error = timeline_->file.close()) {
-        const auto path = path_ / "timeline.jsonl";
-        if (timeline_->file.size() == 0) ::unlink(path.c_str());
+    const auto end = [&](Lines& lines, const char* name) {
+        const int error = lines.file.close();
+        if (error == 0) return;
+        const auto path = path_ / name;
+        if (lines.file.size() == 0) ::unlink(path.c_str());
         if (first) first = not_written(path, std::strerror(error));
+    };
+    if (timeline_) {
+        end(*timeline_, "timeline.jsonl");
+    } else {
+        add("timeline.jsonl", [&](std::ostream& out) { write_timeline(out, result); });
     }
+    if (sockets_) end(*sockets_, "sockets.jsonl");
     add("latency.hgrm",
         [&](std::ostream& out) { write_spectrum(out, pooled_transactions(result).response_time); });
     add("latency.hlog", [&](std::ostream& out) { write_hlog(out, result); });

@@ -14,7 +14,8 @@ namespace loadline {
 /// reply becomes U+FFFD.
 void write_summary(std::ostream& out, const RunResult& result);
 
-/// The folder that one run writes: summary.json, timeline.jsonl, latency.hlog, latency.hgrm,
+/// The folder that one run writes: summary.json, timeline.jsonl, sockets.jsonl (where sockets were
+/// watched), latency.hlog, latency.hgrm,
 /// report.html, scenario.effective.json.
 class RunFolder {
 public:
@@ -39,6 +40,9 @@ public:
     /// length. A failure is remembered for write_all.
     void record(const TimelinePoint& point);
 
+    /// Appends one line to sockets.jsonl, likewise; from any one thread at a time.
+    void record_sockets(const std::string& line);
+
     /// Writes all other files (and the timeline of `result` where nothing was recorded); each under
     /// a temporary name first, so that a reader never sees half a file. `effective_scenario` is the
     /// text of scenario.effective.json, empty when there is none (the one-liner). The first failure
@@ -51,11 +55,11 @@ public:
                             const std::function<void(std::ostream&)>& write) const;
 
 private:
-    struct Timeline;
+    struct Lines;
     explicit RunFolder(std::filesystem::path path);
 
     std::filesystem::path path_;
-    std::unique_ptr<Timeline> timeline_;
+    std::unique_ptr<Lines> timeline_, sockets_;
 };
 
 }  // namespace loadline

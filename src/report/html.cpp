@@ -308,7 +308,9 @@ private:
             return heading("Server sockets") + note("Not watched: " + result_.not_watched);
         }
         const auto& s = *result_.sockets;
-        const char* tone = s.word == SocketWord::ok               ? "pass"
+        const bool harmless = s.word == SocketWord::ok || s.word == SocketWord::transient ||
+                              s.word == SocketWord::reclaimed;
+        const char* tone = harmless                               ? "pass"
                            : s.word == SocketWord::leak_confirmed ? "fail"
                                                                   : "invalid";
         auto out = heading(fmt::format("Server sockets, port {}", s.port));
@@ -332,6 +334,7 @@ private:
         facts.add({"CLOSE_WAIT at most", count_text(s.close_wait_max)});
         facts.add({"There before the load", count_text(s.before) + ", not counted"});
         facts.add({"Stale from", round_duration(s.tau)});
+        for (const auto& [name, fact] : socket_facts(s)) facts.add({name, fact});
         for (const auto& flag : s.flags) facts.add({"Flag", flag}, {}, "fail", 1);
         out += facts.text();
         if (s.oldest.empty()) return out;

@@ -398,6 +398,11 @@ private:
             }
         }
         sentence("  ", line);
+        for (const auto& [name, fact] : socket_facts(s)) {
+            auto label = name;
+            label[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(label[0])));
+            sentence("  ", label + ": " + fact);
+        }
         for (const auto& flag : s.flags) sentence("  flag: ", flag, Style::bad);
         if (s.leaked == 0 || s.oldest.empty()) return;
         Table table{{{"oldest in CLOSE_WAIT"},
@@ -418,8 +423,16 @@ private:
     }
 
     static Style style_of_sockets(SocketWord word) {
-        if (word == SocketWord::ok) return Style::good;
-        return word == SocketWord::leak_confirmed ? Style::bad : Style::doubtful;
+        switch (word) {
+            case SocketWord::ok:
+            case SocketWord::transient:
+            case SocketWord::reclaimed:
+                return Style::good;
+            case SocketWord::leak_confirmed:
+                return Style::bad;
+            default:
+                return Style::doubtful;
+        }
     }
 
     std::ostream& out_;

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "result/sockets_json.hpp"
 #include "result/target_json.hpp"
 #include "result/verdict.hpp"
 #include "stats/hlog.hpp"
@@ -23,11 +24,7 @@ double per_second(std::uint64_t count, Duration length) {
     return length > Duration{} ? static_cast<double>(count) / to_seconds(length) : 0.0;
 }
 
-/// Text that a service or the kernel wrote, as valid UTF-8: JSON can carry nothing else.
-Json text(const std::string& raw) {
-    const auto quoted = Json(raw).dump(-1, ' ', false, Json::error_handler_t::replace);
-    return Json::parse(quoted);
-}
+Json text(const std::string& raw) { return text_json(raw); }
 
 /// A percentile in ms; null when unanswered exchanges reach it.
 Json percentile_ms(Duration value) {
@@ -258,37 +255,6 @@ Json capacity_json(const CapacityResult& c) {
     return out;
 }
 
-Json sockets_json(const SocketReport& s) {
-    Json out;
-    out["word"] = to_string(s.word);
-    out["text"] = text(s.text);
-    out["flags"] = s.flags;
-    out["port"] = s.port;
-    if (s.pid) out["pid"] = *s.pid;
-    if (!s.command.empty()) out["command"] = text(s.command);
-    if (s.word == SocketWord::unknown) return out;
-    out["tau_s"] = to_seconds(s.tau);
-    out["closes"] = s.closes;
-    out["leaked"] = s.leaked;
-    out["before"] = s.before;
-    if (s.leak_fraction) {
-        out["leak_fraction"] = *s.leak_fraction;
-        out["leak_fraction_interval"] = s.leak_fraction_interval;
-    }
-    out["close_wait_max"] = s.close_wait_max;
-    out["sampling_period_ms"] = ms(s.sampling_period);
-    out["sampling_cost_ms"] = ms(s.sampling_cost);
-    out["oldest"] = Json::array();
-    for (const auto& socket : s.oldest) {
-        out["oldest"].push_back({{"peer", socket.peer},
-                                 {"age_at_least_s", to_seconds(socket.age_at_least)},
-                                 {"age_at_most_s", to_seconds(socket.age_at_most)},
-                                 {"unread_bytes", socket.unread},
-                                 {"inode", socket.inode}});
-    }
-    return out;
-}
-
 Json cause_json(const CauseReport& cause) {
     Json out;
     out["text"] = text(cause.findings.empty() ? cause_unknown : cause.findings.front().text);
@@ -339,7 +305,7 @@ Json results(const RunResult& r) {
     out["generator"] = generator_json(m.generator);
     if (r.capacity) out["capacity"] = capacity_json(*r.capacity);
     if (r.sockets) {
-        out["sockets"] = sockets_json(*r.sockets);
+        out["sockets"] = socket_report_json(*r.sockets);
     } else if (!r.not_watched.empty()) {
         out["not_watched"] = text(r.not_watched);
     }
@@ -358,6 +324,11 @@ Json results(const RunResult& r) {
 }
 
 }  // namespace
+
+Json text_json(const std::string& raw) {
+    const auto quoted = Json(raw).dump(-1, ' ', false, Json::error_handler_t::replace);
+    return Json::parse(quoted);
+}
 
 Json summary_json(const RunResult& r) {
     Json out;

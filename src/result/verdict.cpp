@@ -78,8 +78,17 @@ Reason too_few_samples(const ClauseResult& result) {
                                            clause.text, result.samples, needed)};
 }
 
-bool leaked(const std::optional<SocketReport>& sockets) {
-    return sockets && sockets->word == SocketWord::leak_confirmed;
+/// Why the server's sockets make it a FAIL; empty when they do not.
+std::vector<Reason> broken_sockets(const std::optional<SocketReport>& sockets) {
+    std::vector<Reason> reasons;
+    if (!sockets) return reasons;
+    if (sockets->word == SocketWord::leak_confirmed) reasons.push_back({"leak", sockets->text});
+    if (sockets->fd_exhausted) reasons.push_back({"fd_exhausted", sockets->flags.front()});
+    if (sockets->strict && warns(*sockets)) {
+        reasons.push_back(
+            {"sockets", fmt::format("{}: {}", to_string(sockets->word), sockets->text)});
+    }
+    return reasons;
 }
 
 Reason unreachable(const TrialMeasurement& measurement) {
@@ -148,8 +157,8 @@ std::vector<ClauseResult> judge_clauses(const Plan& plan, const TrialMeasurement
 
 Verdict judge(const TrialMeasurement& measurement, const std::vector<ClauseResult>& clauses,
               const std::optional<SocketReport>& sockets) {
-    std::vector<Reason> leak, doubt = measurement.generator.limits, broken, few;
-    if (leaked(sockets)) leak.push_back({"leak", sockets->text});
+    const auto leak = broken_sockets(sockets);
+    std::vector<Reason> doubt = measurement.generator.limits, broken, few;
     if (measurement.never_answered) doubt.push_back(unreachable(measurement));
     for (const auto& clause : clauses) {
         if (clause.word == VerdictWord::fail) broken.push_back(broken_slo(clause));
@@ -173,9 +182,9 @@ Verdict judge(const TrialMeasurement& measurement, const std::vector<ClauseResul
 Verdict judge_search(const CapacityResult& capacity, const TrialMeasurement& measurement,
                      const std::optional<SocketReport>& sockets) {
     Verdict verdict;
-    if (leaked(sockets)) {
+    verdict.reasons = broken_sockets(sockets);
+    if (!verdict.reasons.empty()) {
         verdict.word = VerdictWord::fail;
-        verdict.reasons.push_back({"leak", sockets->text});
     } else if (measurement.never_answered) {
         verdict.reasons.push_back(unreachable(measurement));
     } else if (capacity.word == "CONFIRMED" || capacity.word == "ESTIMATE-ONLY") {
@@ -191,7 +200,7 @@ Verdict judge_search(const CapacityResult& capacity, const TrialMeasurement& mea
 int exit_code(const RunResult& result) {
     const auto& measurement = result.measurement;
     if (measurement.interrupted) return 128 + (measurement.signal == SIGTERM ? SIGTERM : SIGINT);
-    if (leaked(result.sockets)) return 1;
+    if (result.sockets && fails(*result.sockets)) return 1;
     if (measurement.never_answered) return 3;
     switch (result.verdict.word) {
         case VerdictWord::pass:

@@ -22,18 +22,19 @@ Duration largest_timeout(const Plan& plan, const JourneyPlan& journey);
 /// INVALID: no sample at all, or fewer than 1/(1-q) for a percentile q.
 std::vector<ClauseResult> judge_clauses(const Plan& plan, const TrialMeasurement& measurement);
 
-/// The verdict of one trial. The strongest wins: a leak (FAIL), the generator's own limits or
-/// a target that never answered (INVALID), a broken SLO, a clause with too few samples, PASS.
-/// The reasons of the word come first; the others follow, so that none is lost.
+/// The verdict of one trial. The strongest wins: what `fails` of the sockets (FAIL), the
+/// generator's own limits or a target that never answered (INVALID), a broken SLO, a clause with
+/// too few samples, PASS. The reasons of the word come first; the others follow, so that none is
+/// lost.
 Verdict judge(const TrialMeasurement& measurement, const std::vector<ClauseResult>& clauses,
               const std::optional<SocketReport>& sockets);
 
-/// The verdict of a search from its capacity word; a leak is a FAIL there too.
+/// The verdict of a search from its capacity word; sockets that fail are a FAIL there too.
 Verdict judge_search(const CapacityResult& capacity, const TrialMeasurement& measurement,
                      const std::optional<SocketReport>& sockets);
 
-/// The process's exit code: 130 or 143 interrupted, 1 leak, 3 a target never answered, then
-/// 0 PASS, 1 FAIL, 4 INVALID. (2 and 70 come from errors, which have no result.)
+/// The process's exit code: 130 or 143 interrupted, 1 sockets that fail, 3 a target never answered,
+/// then 0 PASS, 1 FAIL, 4 INVALID. (2 and 70 come from errors, which have no result.)
 int exit_code(const RunResult& result);
 
 }  // namespace loadline

@@ -134,7 +134,12 @@ void TrialStage::start_watcher() {
         not_watched_ = "no HTTP target on this machine and no --watch-port";
         return;
     }
-    auto started = Watcher::start({*watched_port_, options_.socket_tau, options_.watch_pid});
+    WatchOptions watch;
+    watch.port = *watched_port_;
+    watch.tau = options_.socket_tau;
+    watch.pid = options_.watch_pid;
+    watch.record = observer_.socket_line;
+    auto started = Watcher::start(watch);
     if (started) {
         watcher_ = std::move(*started);
     } else {
@@ -173,6 +178,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     Interval so_far{plan_->steps.size(), plan_->journeys.size()};
     GeneratorFacts facts{m.total};
     TrialHistory history{plan_->steps.size()};
+    if (load_.begin == TimePoint{}) load_.begin = began;
     if (target_) target_->take();  // what was before is not this trial's
 
     auto result = engine_->run(window, [&](const SecondOfLoad& second) {
@@ -193,6 +199,9 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
             add_ended(second.everything, *plan_, m.throughput);
         }
         slowest_ = std::max(slowest_, point.max);
+        load_.closes += second.everything.closes;
+        load_.requests += second.everything.sent;
+        load_.closed.push_back({began + second.since_start, load_.closes});
         if (observer_.second) observer_.second(point);
         history.add(std::move(point));
         if (!abort_early) return true;
@@ -204,6 +213,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     m.step_seconds = history.take_step_seconds();
     m.total = std::move(result.total);
     m.measured = result.measured;
+    load_.end = std::min(Clock::now(), began + window.settle + result.measured);  // drain excluded
     if (window.rate) {
         const auto length = m.measured > Duration{} ? m.measured : window.length;
         m.intended_rate = window.rate->mean(window.settle, window.settle + length).per_second();
@@ -271,7 +281,10 @@ void TrialStage::judge_sockets(RunResult& result) {
     const auto settle_end = Clock::now() + settle;
     engine_->wait(settle, [&] { return settled = watcher_->settled(); });
     settled = settled || Clock::now() >= settle_end;
-    result.sockets = watcher_->finish(closes, slowest_, settled);
+    load_.closes = closes;
+    load_.settled = settled;
+    result.sockets = watcher_->finish(load_, slowest_);
+    result.sockets->strict = options_.strict_sockets;
     result.socket_samples = watcher_->samples();
 }
 

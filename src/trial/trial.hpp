@@ -25,6 +25,7 @@ struct TrialOptions {
     std::optional<int> watch_pid;
     std::optional<Url> watch_redis;  ///< nothing: the plan's first redis:// target, if it has one
     std::optional<Duration> socket_tau;
+    bool strict_sockets = false;  ///< BUILD_UP and SUSPECT are failures too
     bool watch = true;
 };
 
@@ -39,6 +40,9 @@ struct Observer {
     std::function<void(const TimelinePoint&)> second;
     std::function<void(const ProbeResult&)> probe;
     std::function<void(const std::string&)> note;  ///< "logging 1000 sessions in"
+    /// A line of the recording of the server's sockets (see watch/stream); on other threads,
+    /// one after another.
+    std::function<void(const std::string& line)> socket_line;
 };
 
 /// The engine with its watcher, alive over one run or one search.
@@ -81,6 +85,7 @@ private:
     std::unique_ptr<Engine> engine_;
     TimePoint opened_ = Clock::now();
     Duration slowest_{};  ///< largest response time seen; sets the detector's tau
+    LoadFacts load_;      ///< of all windows so far; what our closing adds comes last
 };
 
 /// Runs the plan's load once: warm-up, measure, drain, sockets, verdict.

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 #include "stats/quantile.hpp"
+#include "watch/detector_text.hpp"
 
 namespace loadline {
 namespace {
@@ -13,9 +13,7 @@ namespace {
 constexpr std::uint64_t leak_needs = 3;
 constexpr std::uint64_t exercise_needs = 20;
 constexpr std::size_t evidence_rows = 20;
-
-std::string sockets(std::uint64_t n) { return n == 1 ? "1 socket" : fmt::format("{} sockets", n); }
-const char* are(std::uint64_t n) { return n == 1 ? "is" : "are"; }
+constexpr Duration dwell_of_a_healthy_server = std::chrono::seconds{1};
 
 StuckSocket evidence(const CloseWaitStay& stay, TimePoint now) {
     StuckSocket stuck;
@@ -54,166 +52,253 @@ Stays part(const CloseWaitTracker& tracker, const DetectorInput& input, bool exc
     return stays;
 }
 
-/// "38 EOF read and not closed, 3 never accepted": most frequent first.
-std::string classes(const std::vector<StuckSocket>& stuck) {
-    std::vector<std::pair<std::uint64_t, std::string_view>> counts;
-    for (const auto& socket : stuck) {
-        const std::string_view name = stuck_class(socket);
-        auto place = std::find_if(counts.begin(), counts.end(),
-                                  [&](const auto& entry) { return entry.second == name; });
-        if (place == counts.end()) place = counts.insert(counts.end(), {0, name});
-        ++place->first;
-    }
-    std::sort(counts.begin(), counts.end(), std::greater{});
-    std::string text;
-    for (const auto& [count, name] : counts) {
-        text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, name);
-    }
-    return text;
+/// The percentiles of all closes: those that were never seen count as zero.
+std::optional<Dwell> dwell_of(const Histogram& seen, std::uint64_t closes) {
+    if (seen.count() == 0) return {};
+    Dwell dwell;
+    dwell.seen = seen.count();
+    dwell.max = seen.max();
+    const auto unseen = closes > seen.count() ? closes - seen.count() : 0;
+    const auto quantile = [&](double q) {
+        const auto all = static_cast<double>(seen.count() + unseen);
+        const double rank = q * all - static_cast<double>(unseen);  // among the seen ones
+        if (rank <= 0) return Duration{};
+        return std::min(seen.quantile(rank / static_cast<double>(seen.count())), dwell.max);
+    };
+    dwell.p50 = quantile(0.5);
+    dwell.p99 = quantile(0.99);
+    return dwell;
 }
 
-/// Why there is nothing to judge; nothing when there is.
-std::optional<std::string> blind(const DetectorInput& input) {
-    if (!input.unreadable.empty()) {
-        return fmt::format("the sockets of port {} cannot be seen: {}", input.port,
-                           input.unreadable);
-    }
-    if (input.listener == ListenerFate::never_seen) {
-        return fmt::format(
-            "nothing listens on port {} in this network namespace: watch where the server runs",
-            input.port);
-    }
-    return {};
+/// Of what is left; where nothing is, of the sockets that were stale when the load ended.
+StuckClassCounts classes_of(const Stays& stays, std::span<const SocketSample> samples,
+                            TimePoint load_end) {
+    StuckClassCounts classes{};
+    for (const auto& socket : stays.old) ++classes[static_cast<std::size_t>(stuck_class(socket))];
+    if (!stays.old.empty()) return classes;
+    const auto after = std::partition_point(samples.begin(), samples.end(),
+                                            [&](const auto& s) { return s.at <= load_end; });
+    return after == samples.begin() ? classes : std::prev(after)->classes;
 }
 
-/// What a change of server makes doubtful: its sockets ended with it.
-std::optional<std::string> interrupted(const DetectorInput& input) {
-    if (input.listener == ListenerFate::gone) {
-        return fmt::format("the server stopped listening on port {} while it was watched",
-                           input.port);
-    }
-    if (input.listener == ListenerFate::replaced) {
-        return fmt::format(
-            "another socket listens on port {} now: the server was restarted, and what it "
-            "leaked before is gone",
-            input.port);
-    }
-    return {};
-}
-
-SocketReport start_report(const DetectorInput& input, Stays& stays) {
+SocketReport start_report(const CloseWaitTracker& tracker, const DetectorInput& input,
+                          const Stays& stays, const LoadStretch& load, const SocketEvidence& e) {
     SocketReport report;
     report.port = input.port;
     report.tau = input.tau;
+    report.closes = load.closes;
     report.leaked = stays.old.size();
     report.before = stays.before;
-    report.oldest.assign(
-        stays.old.begin(),
-        stays.old.begin() + static_cast<std::ptrdiff_t>(std::min(stays.old.size(), evidence_rows)));
+    report.stuck = e.stuck;
+    report.classes = classes_of(stays, input.samples, load.end);
+    report.dwell = dwell_of(tracker.dwell(), load.closes);
+    if (e.points >= 8) report.trend = e.stale;
+    report.old_gone = e.old_gone;
+    if (e.old_time > Duration{}) report.old_gone_per_s = e.old_gone_per_s_at_most();
+    report.fd_eta = e.fd_eta;
+    report.accept_queue_max = e.accept_queue_max;
+    report.backlog = e.backlog;
+    const auto rows = std::min(stays.old.size(), evidence_rows);
+    report.oldest.assign(stays.old.begin(), stays.old.begin() + static_cast<std::ptrdiff_t>(rows));
     return report;
 }
 
-void judge(SocketReport& report, SocketWord word, std::string text) {
-    report.word = word;
-    report.text = std::move(text);
+/// `stuck` of the closes that had the time to; where nearly all were late, those left of all.
+void add_leak_fraction(SocketReport& report, const SocketEvidence& e, std::uint64_t requests) {
+    const bool matured = e.closes_matured >= exercise_needs;
+    const auto trials = matured ? e.closes_matured : report.closes;
+    if (trials == 0) return;
+    const auto hits = std::min(matured ? e.stuck : report.leaked, trials);
+    const auto bounds = wilson_interval(hits, trials);
+    report.leak_fraction = static_cast<double>(hits) / static_cast<double>(trials);
+    report.leak_fraction_interval = {bounds.low, bounds.high};
+    if (requests > 0) {
+        report.leaked_per_1000_requests =
+            1000 * static_cast<double>(report.leaked) / static_cast<double>(requests);
+    }
+}
+
+/// `invisible`: what the flag of that name takes.
+void add_flags(SocketReport& report, const SocketEvidence& e, bool invisible) {
+    report.fd_exhausted = e.fd_exhausted();
+    if (report.fd_exhausted) {
+        report.flags.push_back(
+            fmt::format("FD_EXHAUSTED: {} of {} file descriptors in use", e.fds_max, *e.fd_limit));
+    }
+    if (e.accept_stall() && report.word != SocketWord::accept_stall) {
+        report.flags.push_back(fmt::format("ACCEPT_STALL: {} connections in an accept queue of {}",
+                                           e.accept_queue_max, e.backlog));
+    }
+    if (invisible) {
+        report.flags.push_back(fmt::format(
+            "FD_LEAK_INVISIBLE: {} descriptors more than at the start that no TCP socket explains",
+            e.invisible));
+    }
+}
+
+bool mostly_never_accepted(const StuckClassCounts& classes) {
+    std::uint32_t sum = 0;
+    for (const auto count : classes) sum += count;
+    return 2 * classes[static_cast<std::size_t>(StuckClass::never_accepted)] > sum;
+}
+
+/// Few sockets stay, or none: the word among those that are not about a leak.
+SocketWord word_of_few(const SocketReport& report, const SocketEvidence& e) {
+    const bool slow = report.dwell && report.dwell->p99 >= dwell_of_a_healthy_server;
+    return e.stale.highest == 0 && report.leaked == 0 && !slow ? SocketWord::ok
+                                                               : SocketWord::transient;
+}
+
+/// The words about what stays and how it grew, for a load long enough to tell.
+SocketWord word_of_trend(const SocketReport& report, const SocketEvidence& e, bool settled) {
+    if (e.stale.highest == 0 && report.leaked == 0) return word_of_few(report, e);
+    if (e.reclaimed()) {
+        const bool outgrown =
+            e.rising() && e.tail_rising() &&
+            static_cast<double>(e.old_gone_in_load) < 0.5 * static_cast<double>(e.stuck);
+        return outgrown ? SocketWord::build_up : SocketWord::reclaimed;
+    }
+    if (e.accept_stall() && mostly_never_accepted(report.classes)) return SocketWord::accept_stall;
+    if (e.rising() && !e.tail_flat()) {
+        if (settled && report.leaked >= leak_needs && e.nobody_left()) {
+            return SocketWord::leak_confirmed;
+        }
+        return report.leaked == 0 && settled ? SocketWord::transient : SocketWord::build_up;
+    }
+    if (e.stale.highest > 0 && e.tail_flat()) return SocketWord::bounded;
+    return report.leaked >= leak_needs ? SocketWord::suspect : SocketWord::transient;
+}
+
+SocketWord word_of_load(const SocketReport& report, const SocketEvidence& e, const Stays& stays,
+                        const LoadFacts& load) {
+    const bool long_enough = load.end - load.begin >= load_for_a_trend(report.tau);
+    const bool exercised = load.closes >= exercise_needs;
+    const auto trend = long_enough && exercised ? word_of_trend(report, e, load.settled)
+                                                : SocketWord::inconclusive;
+    if (!load.settled && report.leaked + stays.young > 0) {
+        return trend == SocketWord::build_up || trend == SocketWord::accept_stall
+                   ? trend
+                   : SocketWord::inconclusive;
+    }
+    if (trend != SocketWord::inconclusive) {
+        const bool calm = trend == SocketWord::ok || trend == SocketWord::transient;
+        return calm && stays.young >= leak_needs ? SocketWord::inconclusive : trend;
+    }
+    if (report.leaked >= leak_needs) return SocketWord::suspect;
+    if (stays.young >= leak_needs) return SocketWord::inconclusive;
+    if (!exercised && report.leaked == 0) return SocketWord::not_exercised;
+    return word_of_few(report, e);
+}
+
+/// A word that says nothing when the server was exchanged meanwhile.
+bool needs_the_same_server(SocketWord word) {
+    return word == SocketWord::ok || word == SocketWord::transient ||
+           word == SocketWord::not_exercised || word == SocketWord::reclaimed ||
+           word == SocketWord::bounded;
+}
+
+SocketWord word_of_alone(const SocketReport& report, const SocketEvidence& e, std::uint64_t sure,
+                         Duration watched) {
+    if (watched < report.tau) return SocketWord::inconclusive;
+    const auto trend = word_of_trend(report, e, true);
+    const bool long_enough = watched >= load_for_a_trend(report.tau);
+    if (e.reclaimed()) return trend;
+    if (trend == SocketWord::accept_stall) return trend;
+    if (long_enough && trend == SocketWord::bounded) return trend;
+    if (sure >= leak_needs) return SocketWord::leak_confirmed;
+    if (long_enough && e.rising() && !e.tail_flat()) return SocketWord::build_up;
+    return report.leaked > 0 ? SocketWord::inconclusive : word_of_few(report, e);
 }
 
 }  // namespace
 
 Duration socket_tau(std::optional<Duration> given, Duration slowest_response) {
     if (given) return *given;
-    return std::max<Duration>(std::chrono::seconds{5}, 2 * slowest_response);
+    return std::max<Duration>(shortest_tau, 2 * slowest_response);
 }
 
 SocketReport judge_load(const CloseWaitTracker& tracker, const DetectorInput& input,
                         const LoadFacts& load) {
-    auto stays = part(tracker, input, true);
-    auto report = start_report(input, stays);
-    report.closes = load.closes;
-    if (const auto why = blind(input)) {
-        judge(report, SocketWord::unknown, *why);
+    const LoadStretch stretch{load.begin, load.end, input.now, load.closes, load.closed, false};
+    const auto e = gather_evidence(tracker, input.samples, stretch, input.tau);
+    const auto stays = part(tracker, input, true);
+    auto report = start_report(tracker, input, stays, stretch, e);
+    if (const auto why = blind_text(input)) {
+        report.text = *why;
         return report;
     }
-    const auto& old = stays.old;
-    if (load.closes > 0) {
-        const auto hits = std::min<std::uint64_t>(old.size(), load.closes);
-        const auto bounds = wilson_interval(hits, load.closes);
-        report.leak_fraction = static_cast<double>(hits) / static_cast<double>(load.closes);
-        report.leak_fraction_interval = {bounds.low, bounds.high};
-    }
-    const auto since =
-        load.closed_at
-            ? fmt::format("{} after the drain", format_duration(input.now - *load.closed_at))
-            : fmt::format("after {} or longer", format_duration(input.tau));
-    const auto stay = fmt::format("{} of {} closed connections {} still in CLOSE_WAIT {}",
-                                  old.size(), load.closes, are(old.size()), since);
-
-    if (old.size() >= leak_needs && load.settled) {
-        judge(report, SocketWord::leak_confirmed, fmt::format("{}: {}", stay, classes(old)));
-    } else if (!load.settled && old.size() + stays.young > 0) {
-        judge(report, SocketWord::inconclusive,
-              fmt::format("{} {} in CLOSE_WAIT, but the settle time was cut short",
-                          sockets(old.size() + stays.young), are(old.size() + stays.young)));
-    } else if (const auto why = interrupted(input)) {
-        judge(report, SocketWord::inconclusive, *why);
-    } else if (stays.young >= leak_needs) {
-        judge(report, SocketWord::inconclusive,
-              fmt::format(
-                  "{} {} in CLOSE_WAIT, but not yet for {}: does anybody else use the server?",
-                  sockets(stays.young), are(stays.young), format_duration(input.tau)));
-    } else if (load.closes < exercise_needs && old.empty()) {
-        judge(report, SocketWord::not_exercised,
-              fmt::format("only {} connection{} closed: too few to show a leak (needs {})",
-                          load.closes, load.closes == 1 ? " was" : "s were", exercise_needs));
+    add_leak_fraction(report, e, load.requests);
+    report.word = word_of_load(report, e, stays, load);
+    const auto interrupted = interrupted_text(input);
+    if (interrupted && needs_the_same_server(report.word)) {
+        report.word = SocketWord::inconclusive;
+        report.text = *interrupted;
     } else {
-        judge(report, SocketWord::ok,
-              old.empty()
-                  ? fmt::format("none of {} closed connections is left in CLOSE_WAIT", load.closes)
-                  : fmt::format("{}: fewer than {} are not called a leak", stay, leak_needs));
+        report.text = load_text({report, e, input, load, stays.young});
     }
-    if (report.before > 0) {
-        report.text += fmt::format(" ({} in CLOSE_WAIT from before the load {} not counted)",
-                                   sockets(report.before), are(report.before));
-    }
+    const auto bar = std::max(5.0, 0.002 * static_cast<double>(load.closes));
+    add_flags(report, e,
+              !interrupted && static_cast<double>(e.invisible) >= bar &&
+                  4 * e.invisible_late >= e.invisible);
     return report;
 }
 
-SocketReport judge_alone(const CloseWaitTracker& tracker, const DetectorInput& input,
-                         Duration watched) {
-    auto stays = part(tracker, input, false);
-    auto report = start_report(input, stays);
-    if (const auto why = blind(input)) {
-        judge(report, SocketWord::unknown, *why);
+SocketReport judge_alone(const CloseWaitTracker& tracker, const DetectorInput& input) {
+    LoadStretch stretch{input.now, input.now, input.now, 0, {}, true};
+    if (!input.samples.empty()) {
+        stretch.begin = input.samples.front().at;
+        stretch.closes = input.samples.back().seen;
+        for (const auto& sample : input.samples) stretch.closed.push_back({sample.at, sample.seen});
+    }
+    const auto e = gather_evidence(tracker, input.samples, stretch, input.tau);
+    const auto stays = part(tracker, input, false);
+    auto report = start_report(tracker, input, stays, stretch, e);
+    if (const auto why = blind_text(input)) {
+        report.text = *why;
         return report;
     }
-    const auto& old = stays.old;
-    const auto sure = static_cast<std::uint64_t>(std::count_if(
-        old.begin(), old.end(), [&](const auto& s) { return s.age_at_least >= 2 * input.tau; }));
-    const auto there =
-        old.empty() ? std::string{}
-                    : fmt::format("{} {} in CLOSE_WAIT for {} or longer: {}", sockets(old.size()),
-                                  are(old.size()), format_duration(input.tau), classes(old));
-
-    if (watched < input.tau) {
-        judge(report, SocketWord::inconclusive,
-              fmt::format("watched for {} only, less than tau ({}){}{}", format_duration(watched),
-                          format_duration(input.tau), there.empty() ? "" : "; ", there));
-    } else if (sure >= leak_needs) {
-        judge(report, SocketWord::leak_confirmed,
-              fmt::format("{}; {} of them for {} or longer", there, sure,
-                          format_duration(2 * input.tau)));
-    } else if (const auto why = interrupted(input)) {
-        judge(report, SocketWord::inconclusive, *why);
-    } else if (!old.empty()) {
-        judge(report, SocketWord::inconclusive,
-              fmt::format("{}; {} of them for {} or longer, a leak needs {}", there, sure,
-                          format_duration(2 * input.tau), leak_needs));
+    const auto watched = stretch.end - stretch.begin;
+    const auto sure = static_cast<std::uint64_t>(
+        std::count_if(stays.old.begin(), stays.old.end(),
+                      [&](const auto& s) { return s.age_at_least >= 2 * input.tau; }));
+    report.word = word_of_alone(report, e, sure, watched);
+    const auto interrupted = interrupted_text(input);
+    if (interrupted && needs_the_same_server(report.word)) {
+        report.word = SocketWord::inconclusive;
+        report.text = *interrupted;
     } else {
-        judge(
-            report, SocketWord::ok,
-            fmt::format("no socket is in CLOSE_WAIT for {} or longer", format_duration(input.tau)));
+        report.text = alone_text(report, e, sure, watched);
     }
+    add_flags(
+        report, e,
+        !interrupted && e.invisible >= 5 && e.invisible_trend.z >= 3 && e.invisible_trend.low > 0);
     return report;
+}
+
+Duration sampling_period(Duration cost) {
+    return std::clamp<Duration>(100 * cost, std::chrono::milliseconds{250},
+                                std::chrono::seconds{2});
+}
+
+void complete_report(SocketReport& report, const std::optional<ProcessInfo>& holder,
+                     std::span<const SocketSample> samples) {
+    if (holder) {
+        report.pid = holder->pid;
+        report.command = holder->command;
+        if (report.word == SocketWord::leak_confirmed) {
+            report.text += fmt::format(" (pid {}, {})", holder->pid, holder->command);
+        }
+    }
+    if (samples.empty()) return;
+    std::vector<Duration> costs;
+    for (const auto& sample : samples) {
+        report.close_wait_max = std::max(report.close_wait_max, sample.close_wait);
+        costs.push_back(sample.cost);
+    }
+    const auto middle = costs.begin() + static_cast<std::ptrdiff_t>(costs.size() / 2);
+    std::nth_element(costs.begin(), middle, costs.end());
+    report.sampling_cost = *middle;
+    report.sampling_period = sampling_period(*middle);
 }
 
 }  // namespace loadline

@@ -1,14 +1,12 @@
 #include "watch/tracker.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace loadline {
 namespace {
 
 constexpr int absences_that_end = 2;
-constexpr Duration worth_keeping = std::chrono::seconds{1};
-constexpr std::size_t ended_kept = 100'000;
+constexpr std::size_t ended_kept = 1'000'000;
 
 }  // namespace
 
@@ -28,7 +26,7 @@ void CloseWaitTracker::add(TimePoint at, const std::vector<SocketRecord>& socket
     for (auto place = live_.begin(); place != live_.end();) {
         auto& stay = place->second;
         if (stay.last_seen != at && ++stay.missed >= absences_that_end) {
-            end(std::move(stay));
+            end(stay);
             place = live_.erase(place);
         } else {
             ++place;
@@ -53,16 +51,20 @@ CloseWaitStay CloseWaitTracker::begin(TimePoint at, const SocketRecord& socket) 
     return stay;
 }
 
-void CloseWaitTracker::end(CloseWaitStay stay) {
+void CloseWaitTracker::end(const CloseWaitStay& stay) {
     ++ended_count_;
-    stay.ended = stay.last_seen;
-    if (stay.last_seen - stay.birth_latest < worth_keeping || ended_.size() >= ended_kept) return;
-    ended_.push_back(std::move(stay));
+    const EndedStay ended{stay.birth_latest, stay.last_seen, stay.before_load};
+    if (!stay.before_load) dwell_.record(ended.dwell());
+    if (ended.dwell() >= worth_keeping_ && ended_.size() < ended_kept) ended_.push_back(ended);
 }
 
-std::uint32_t CloseWaitTracker::stale(TimePoint at, Duration tau) const {
-    const auto old = [&](const auto& entry) { return entry.second.age_at_least(at) >= tau; };
-    return static_cast<std::uint32_t>(std::count_if(live_.begin(), live_.end(), old));
+StuckClassCounts CloseWaitTracker::stale(TimePoint at, Duration tau) const {
+    StuckClassCounts counts{};
+    for (const auto& [cookie, stay] : live_) {
+        if (stay.age_at_least(at) < tau) continue;
+        ++counts[static_cast<std::size_t>(stuck_class(stay.inode, stay.unread, stay.unsent))];
+    }
+    return counts;
 }
 
 std::uint32_t CloseWaitTracker::of_load() const {

@@ -5,7 +5,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "stats/histogram.hpp"
 #include "watch/sock_diag.hpp"
+#include "watch/socket_report.hpp"
 
 namespace loadline {
 
@@ -21,36 +23,52 @@ struct CloseWaitStay {
     std::uint32_t unread = 0, unsent = 0;     ///< as last seen
     std::uint32_t inode = 0;                  ///< 0: never accepted
     bool keep_alive = false;
-    bool before_load = false;        ///< it was there in the first sample
-    int missed = 0;                  ///< samples in a row without it
-    std::optional<TimePoint> ended;  ///< when it was last seen
+    bool before_load = false;  ///< it was there in the first sample
+    int missed = 0;            ///< samples in a row without it
 
     Duration age_at_least(TimePoint now) const { return now - birth_latest; }
+};
+
+/// What is kept of a stay that is over.
+struct EndedStay {
+    TimePoint birth_latest{}, last_seen{};
+    bool before_load = false;
+
+    Duration dwell() const { return last_seen - birth_latest; }
 };
 
 /// Follows the CLOSE_WAIT sockets by cookie over the samples. A socket has ended only after
 /// two absences in a row: dumps are not atomic. Pure; not thread-safe.
 class CloseWaitTracker {
 public:
+    /// Ended stays of `worth_keeping` and longer are kept one by one, the others only counted:
+    /// no more than the smallest tau that the detector may be asked with.
+    explicit CloseWaitTracker(Duration worth_keeping = std::chrono::seconds{1})
+        : worth_keeping_{worth_keeping} {}
+
     /// Takes one complete sample; `at` never decreases.
     void add(TimePoint at, const std::vector<SocketRecord>& sockets);
 
     const std::unordered_map<std::uint64_t, CloseWaitStay>& live() const { return live_; }
-    /// Ended stays of a second and longer, the first 100 000; shorter ones are only counted.
-    const std::vector<CloseWaitStay>& ended() const { return ended_; }
+    /// Ended stays that were worth keeping, the first million.
+    const std::vector<EndedStay>& ended() const { return ended_; }
     std::uint64_t ended_count() const { return ended_count_; }
+    /// How long the ended stays lasted that were not there before the load.
+    const Histogram& dwell() const { return dwell_; }
 
-    /// Live ones at least `tau` old at `at`.
-    std::uint32_t stale(TimePoint at, Duration tau) const;
+    /// Live ones at least `tau` old at `at`, by class.
+    StuckClassCounts stale(TimePoint at, Duration tau) const;
     /// Those in the latest sample that were not there in the first one.
     std::uint32_t of_load() const;
 
 private:
     CloseWaitStay begin(TimePoint at, const SocketRecord& socket) const;
-    void end(CloseWaitStay stay);
+    void end(const CloseWaitStay& stay);
 
+    Duration worth_keeping_;
     std::unordered_map<std::uint64_t, CloseWaitStay> live_;
-    std::vector<CloseWaitStay> ended_;
+    std::vector<EndedStay> ended_;
+    Histogram dwell_;
     std::uint64_t ended_count_ = 0;
     std::optional<TimePoint> latest_;  ///< of the sample before
 };

@@ -3,27 +3,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/procfs.hpp"
 
 namespace loadline {
 namespace {
 
-constexpr Duration shortest_period = std::chrono::milliseconds{250};
 constexpr Duration closing_takes = std::chrono::milliseconds{100};
 constexpr Duration settle_is_enough = std::chrono::seconds{60};
 
 constexpr std::size_t index(TcpState state) { return static_cast<std::size_t>(state); }
 
-Duration period_for(Duration cost) {
-    return std::clamp<Duration>(100 * cost, shortest_period, longest_sampling_period);
-}
-
 SocketSample count(const std::vector<SocketRecord>& sockets) {
     SocketSample sample;
     for (const auto& socket : sockets) {
         ++sample.states[index(socket.state)];
-        if (socket.state != TcpState::listen) continue;
+        if (socket.state != TcpState::listen) {
+            sample.owned += socket.inode != 0;
+            continue;
+        }
         sample.accept_queue += socket.receive_queue;
         sample.backlog += socket.send_queue;
     }
@@ -49,7 +48,10 @@ Result<std::unique_ptr<Watcher>> Watcher::start(const WatchOptions& options) {
 }
 
 Watcher::Watcher(const WatchOptions& options)
-    : options_{options}, table_{options.port, options.source} {
+    : options_{options},
+      table_{options.port, options.source},
+      stream_{options.port, options.tau},
+      tracker_{std::min(shortest_tau, options.tau.value_or(shortest_tau))} {
     if (options.pid) owner_ = ProcessInfo{*options.pid, command_of(*options.pid)};
 }
 
@@ -67,7 +69,7 @@ void Watcher::run(const std::stop_token& stop) {
 }
 
 Duration Watcher::period() const {
-    return samples_.empty() ? shortest_period : period_for(samples_.back().cost);
+    return sampling_period(samples_.empty() ? Duration{} : samples_.back().cost);
 }
 
 void Watcher::sample() {
@@ -75,6 +77,7 @@ void Watcher::sample() {
     const auto cpu = thread_cpu_time();
     const auto sockets = table_.read();
     if (!sockets) {  // not a sample without sockets: nothing is known of this moment
+        if (options_.record) options_.record(stream_.failure(begin, sockets.error().message));
         const std::lock_guard lock{mutex_};
         failure_ = sockets.error().message;
         return;
@@ -88,6 +91,9 @@ void Watcher::sample() {
         sample.fd_limit = fd_limit(owner_->pid);
     }
     keep(begin, std::move(sample), *sockets);
+    if (!options_.record) return;
+    // Only this thread writes what is read here.
+    options_.record(stream_.sample({samples_.back(), *sockets, listener_, owner_}));
 }
 
 /// Looks for the process when another socket listens than before: the search goes through
@@ -108,7 +114,9 @@ void Watcher::keep(TimePoint begin, SocketSample sample, const std::vector<Socke
     fallback_ = table_.fallback_reason();
     note_listeners(sockets);
     tracker_.add(sample.at, sockets);
-    sample.stale = tracker_.stale(sample.at, socket_tau(options_.tau, {}));
+    sample.classes = tracker_.stale(sample.at, socket_tau(options_.tau, {}));
+    sample.stale = std::accumulate(sample.classes.begin(), sample.classes.end(), 0U);
+    sample.seen = tracker_.ended_count() + tracker_.live().size();
     samples_.push_back(std::move(sample));
     latest_begin_ = begin;
 }
@@ -182,47 +190,33 @@ DetectorInput Watcher::last_look(Duration slowest_response) {
     input.port = options_.port;
     input.now = samples_.empty() ? Clock::now() : samples_.back().at;
     input.tau = socket_tau(options_.tau, slowest_response);
+    input.samples = samples_;
     input.listener = listener_;
     input.unreadable = failure_;
     return input;
 }
 
-SocketReport Watcher::finish(std::uint64_t closes, Duration slowest_response, bool settled) {
+SocketReport Watcher::finish(LoadFacts load, Duration slowest_response) {
     const auto input = last_look(slowest_response);
-    return complete(judge_load(tracker_, input, {closes, settled, closed_at_}));
+    load.closed_at = closed_at_;
+    return complete(judge_load(tracker_, input, load), &load);
 }
 
 SocketReport Watcher::finish_alone() {
     const auto input = last_look({});
-    const auto watched = samples_.empty() ? Duration{} : input.now - samples_.front().at;
-    return complete(judge_alone(tracker_, input, watched));
+    return complete(judge_alone(tracker_, input), nullptr);
 }
 
-/// Adds who holds the sockets and what the sampling took.
-SocketReport Watcher::complete(SocketReport report) const {
+/// Adds who holds the sockets and what the sampling took, and ends the recording.
+SocketReport Watcher::complete(SocketReport report, const LoadFacts* load) {
     auto holder = owner_;
     if (!options_.pid && !report.oldest.empty() && report.oldest.front().inode != 0) {
         // With a master and workers, the one that leaks is not the first that listens.
         const auto inode = static_cast<std::uint32_t>(report.oldest.front().inode);
         if (auto found = find_owner(inode)) holder = std::move(found);
     }
-    if (holder) {
-        report.pid = holder->pid;
-        report.command = holder->command;
-        if (report.word == SocketWord::leak_confirmed) {
-            report.text += fmt::format(" (pid {}, {})", holder->pid, holder->command);
-        }
-    }
-    if (samples_.empty()) return report;
-    std::vector<Duration> costs;
-    for (const auto& sample : samples_) {
-        report.close_wait_max = std::max(report.close_wait_max, sample.close_wait);
-        costs.push_back(sample.cost);
-    }
-    const auto middle = costs.begin() + static_cast<std::ptrdiff_t>(costs.size() / 2);
-    std::nth_element(costs.begin(), middle, costs.end());
-    report.sampling_cost = *middle;
-    report.sampling_period = period_for(*middle);
+    complete_report(report, holder, samples_);
+    if (options_.record) options_.record(stream_.end(report.tau, holder, load));
     return report;
 }
 

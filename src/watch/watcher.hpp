@@ -1,6 +1,7 @@
 #pragma once
 #include <condition_variable>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "watch/detector.hpp"
 #include "watch/socket_report.hpp"
 #include "watch/socket_table.hpp"
+#include "watch/stream.hpp"
 #include "watch/tracker.hpp"
 
 /// watch: the server from outside. The table samples its sockets, the tracker follows them
@@ -29,6 +31,9 @@ struct WatchOptions {
     std::optional<Duration> tau;  ///< nothing: max(5 s, 2 x slowest response)
     std::optional<int> pid;       ///< nothing: whoever holds the listening socket
     SocketTable::Source source = SocketTable::Source::netlink;
+    /// Takes the lines of the recording (see watch/stream), one a sample; called on the
+    /// sampler's thread, and for the last two on that which calls `finish`. Empty: none.
+    std::function<void(const std::string& line)> record;
 };
 
 /// Samples the server's sockets on a thread of its own, every 250 ms; where a sample costs
@@ -69,9 +74,9 @@ public:
     /// tau and two samples, so that what stays is seen to be tau old.
     Duration settle_time(Duration slowest_response) const;
 
-    /// Stops sampling after one last sample and judges the load. `closes`: connections to
-    /// this server that the load ended. Call one of the finishes, once.
-    SocketReport finish(std::uint64_t closes, Duration slowest_response, bool settled);
+    /// Stops sampling after one last sample and judges the load; `closed_at` is known here.
+    /// Call one of the finishes, once.
+    SocketReport finish(LoadFacts load, Duration slowest_response);
     /// The same for a watcher that stands alone.
     SocketReport finish_alone();
 
@@ -84,12 +89,13 @@ private:
     void note_listeners(const std::vector<SocketRecord>& sockets);
     void seek_owner(const std::vector<SocketRecord>& sockets);
     DetectorInput last_look(Duration slowest_response);
-    SocketReport complete(SocketReport report) const;
+    SocketReport complete(SocketReport report, const LoadFacts* load);
 
     const WatchOptions options_;
-    SocketTable table_;                        ///< of the sampler, as are the next two
+    SocketTable table_;                        ///< of the sampler, as are the next three
     std::uint32_t sought_inode_ = 0;           ///< the listening socket whose owner was looked for
     std::set<std::uint64_t> first_listeners_;  ///< cookies
+    SocketStreamWriter stream_;
 
     mutable std::mutex mutex_;  ///< guards all below but the thread
     std::condition_variable_any wake_;

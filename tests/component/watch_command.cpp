@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -141,12 +143,57 @@ TEST(WatchCommand, WritesJsonLines) {
     const auto verdict = nlohmann::json::parse(line);
     EXPECT_EQ(verdict["type"], "verdict");
     EXPECT_EQ(verdict["word"], "LEAK_CONFIRMED");
-    EXPECT_EQ(verdict["stale"], 4);
+    EXPECT_EQ(verdict["leaked"], 4);
+    EXPECT_EQ(verdict["classes"]["EOF read and not closed"], 4);
     EXPECT_EQ(verdict["tau_s"], 0.5);
     EXPECT_EQ(verdict["pid"], ::getpid());
     EXPECT_EQ(verdict["oldest"].size(), 4U);
     EXPECT_EQ(verdict["oldest"][0]["class"], "EOF read and not closed");
     EXPECT_FALSE(std::getline(lines, line));
+}
+
+TEST(WatchCommand, JudgesItsRecordingAgainToTheSameVerdict) {
+    ListeningSocket server;
+    auto connections = connect_and_accept(server, 4);
+    WatchCommandOptions options;
+    options.port = server.port();
+    options.length = seconds(1.8);
+    options.tau = milliseconds(300);
+    options.jsonl = true;
+    std::jthread client{[&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds{300});
+        close_clients(connections);
+    }};
+    std::ostringstream out;
+    EXPECT_EQ(watch_command(options, out), 1) << out.str();
+    const auto recording = out.str();
+    std::istringstream lines{recording};
+    std::string line, last;
+    int samples = 0, born = 0;
+    while (std::getline(lines, line)) {
+        const auto json = nlohmann::json::parse(line);
+        samples += json.contains("states");
+        born += json.contains("born") ? static_cast<int>(json["born"].size()) : 0;
+        last = line;
+    }
+    EXPECT_GE(samples, 6);
+    EXPECT_EQ(born, 4);
+    EXPECT_EQ(nlohmann::json::parse(last)["word"], "LEAK_CONFIRMED");
+
+    const auto file = testing::TempDir() + "loadline-watch-" + std::to_string(::getpid());
+    std::ofstream{file} << recording;
+    WatchCommandOptions again;
+    again.replay = file;
+    again.json = true;
+    std::ostringstream replayed;
+    EXPECT_EQ(watch_command(again, replayed), 1);
+    EXPECT_EQ(replayed.str(), last + "\n");
+    again.json = false;
+    std::ostringstream text;
+    EXPECT_EQ(watch_command(again, text), 1);
+    EXPECT_THAT(text.str(),
+                testing::StartsWith("LEAK_CONFIRMED  4 sockets are in CLOSE_WAIT for "));
+    std::remove(file.c_str());
 }
 
 TEST(WatchCommand, FailsWhenItsOutputCannotBeWritten) {
@@ -165,7 +212,12 @@ TEST(WatchCommand, RefusesWrongArguments) {
         const char* arguments;
         const char* message;
     } rows[] = {
-        {"watch", "--port is required"},
+        {"watch", "error: watch takes --port N, or --replay FILE\n"},
+        {"watch --port 80 --replay x", "error: watch takes --port N, or --replay FILE\n"},
+        {"watch --replay x --for 5s",
+         "error: --replay goes with --json and --strict-sockets only\n"},
+        {"watch --replay /nowhere", "error: /nowhere: No such file or directory\n"},
+        {"watch --port 80 --json --jsonl", "--jsonl excludes --json"},
         {"watch --port 0", "--port: Value 0 not in range 1 to 65535"},
         {"watch --port 70000", "--port: Value 70000 not in range 1 to 65535"},
         {"watch --port 80 --pid me", "error: --pid: \"me\" is not a process id or auto\n"},

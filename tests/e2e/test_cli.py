@@ -14,7 +14,7 @@ import visible_skip
 from cli_case import LOADLINE, PATIENT_SLOS, CliCase, Ended
 from nginx import Nginx
 
-REPORTS = ["latency.hgrm", "latency.hlog", "report.html", "summary.json", "timeline.jsonl"]
+REPORTS = ["latency.hgrm", "latency.hlog", "report.html", "sockets.jsonl", "summary.json", "timeline.jsonl"]
 
 
 def one_request(url, **more):
@@ -133,12 +133,14 @@ class Refusals(AgainstNginx):
 
     def test_flags_and_commands_of_later_versions_are_named(self):
         self.refused(self.loadline("run", "x.json", "--watch-from", "redis://127.0.0.1"), "--watch-from", "not served")
-        self.refused(self.loadline("run", "x.json", "--strict-sockets"), "--strict-sockets", "not served")
         self.refused(self.loadline("replay", "a"), "replay", "not served")
 
     def test_a_redis_that_cannot_be_asked_is_refused(self):
         for flags, text in ((["rediss://127.0.0.1"], "only redis://"), (["redis://127.0.0.1", "--no-watch"], "--no-watch")):
             self.refused(self.loadline(self.nginx.url, "--watch-redis", *flags), "--watch-redis", text)
+
+    def test_sockets_that_are_not_watched_cannot_be_judged_strictly(self):
+        self.refused(self.loadline(self.nginx.url, "--strict-sockets", "--no-watch"), "--strict-sockets", "--no-watch")
 
     def test_a_flag_that_cannot_be_read_is_named(self):
         scenario = self.scenario(one_request(self.nginx.url))

@@ -45,7 +45,17 @@ class Shipped(WithMissiond):
         done = self.run_into_folder("run", path, *targets, "--data-dir", self.data, *load, *PATIENT_SLOS)
         self.ended(done, 0)
         self.assertRegex(done.first_line, r"^PASS  ")
+        self.judged_again_alike()
         return self.summary()["results"]
+
+    def judged_again_alike(self):
+        """The recording of the sockets holds all that the verdict on them rests on."""
+        sockets = self.summary()["results"]["sockets"]
+        done = self.loadline("watch", "--replay", self.out / "sockets.jsonl", "--json")
+        self.ended(done, 4 if sockets["word"] == "NOT_EXERCISED" else 0)
+        again = json.loads(done.out)
+        self.assertEqual(again.pop("type"), "verdict")
+        self.assertEqual(again, sockets)
 
     def test_every_scenario_passes_without_an_error_and_the_money_is_conserved(self):
         for path in SCENARIOS:

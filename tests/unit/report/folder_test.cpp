@@ -48,6 +48,16 @@ protected:
 
 const std::chrono::system_clock::time_point at{std::chrono::seconds{1'795'248'000}};
 
+TEST_F(Folder, KeepsTheRecordingOfTheSockets) {
+    auto folder = RunFolder::create(root_ / "sockets");
+    ASSERT_TRUE(folder);
+    folder->record_sockets("{\"v\":1}");
+    folder->record_sockets("{\"v\":1,\"end\":{}}");
+    EXPECT_EQ(text_of(folder->path() / "sockets.jsonl"), "{\"v\":1}\n{\"v\":1,\"end\":{}}\n");
+    ASSERT_TRUE(folder->write_all(samples::passing_run(), ""));
+    EXPECT_EQ(text_of(folder->path() / "sockets.jsonl"), "{\"v\":1}\n{\"v\":1,\"end\":{}}\n");
+}
+
 TEST_F(Folder, HoldsEveryFileAndNothingElse) {
     const auto folder = RunFolder::create(root_ / "a" / "b");
     ASSERT_TRUE(folder) << folder.error().message;

@@ -411,6 +411,15 @@ RunResult leaking_run() {
     s.before = 3;
     s.leak_fraction = 0.0202;
     s.leak_fraction_interval = {0.0178, 0.0228};
+    s.stuck = 230;
+    s.leaked_per_1000_requests = 6.72;
+    s.classes = {1, 160, 81, 0, 0};
+    s.dwell = Dwell{31, Duration{}, 180ms, 340ms};
+    s.trend = StaleTrend{13.2, 2.01, {1.95, 2.07}, 0, 232, 232};
+    s.old_gone_per_s = 0.0002;
+    s.fd_eta = 385s;
+    s.accept_queue_max = 3;
+    s.backlog = 128;
     s.close_wait_max = 243;
     for (int i = 0; i < 12; ++i) {
         s.oldest.push_back({"127.0.0.1:" + std::to_string(40'000 + 37 * i),

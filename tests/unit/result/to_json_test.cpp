@@ -72,6 +72,15 @@ RunResult full_run() {
     sockets.closes = 100;
     sockets.leak_fraction = 0.02;
     sockets.leak_fraction_interval = {0.006, 0.07};
+    sockets.flags = {"FD_EXHAUSTED: 97 of 100 file descriptors in use"};
+    sockets.classes = {1, 1, 0, 0, 0};
+    sockets.leaked_per_1000_requests = 0.9;
+    sockets.dwell = Dwell{3, Duration{}, seconds{0.25}, seconds{1}};
+    sockets.trend = StaleTrend{3.7, 0.2, {0.1, 0.3}, 0, 2, 2};
+    sockets.old_gone_per_s = 0.01;
+    sockets.fd_eta = seconds{600};
+    sockets.accept_queue_max = 2;
+    sockets.backlog = 128;
     sockets.oldest = {{"127.0.0.1:40000", seconds{3}, seconds{4}, 1, 99}};
     auto& cause = run.cause.emplace();
     cause.findings = {{"cpu_quota", "the CPU quota was used up", seconds{3}, 120.0},

@@ -239,6 +239,37 @@ TEST(JudgeSearch, FollowsTheWordOfTheSearchUnlessTheServerLeaks) {
     EXPECT_EQ(codes(judge_search(limited, silent, {})), "INVALID unreachable capacity");
 }
 
+TEST(Judge, FailsForDescriptorsAndForWhatBuildsUpWhereStrict) {
+    const struct {
+        SocketWord word;
+        bool exhausted, strict;
+        const char* want;
+    } rows[] = {
+        {SocketWord::ok, true, false, "FAIL fd_exhausted"},
+        {SocketWord::leak_confirmed, true, false, "FAIL leak fd_exhausted"},
+        {SocketWord::build_up, false, false, "PASS"},
+        {SocketWord::suspect, false, false, "PASS"},
+        {SocketWord::build_up, false, true, "FAIL sockets"},
+        {SocketWord::suspect, false, true, "FAIL sockets"},
+        {SocketWord::bounded, false, true, "PASS"},
+        {SocketWord::accept_stall, false, true, "PASS"},
+        {SocketWord::unknown, false, true, "PASS"},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(std::string{to_string(row.word)} + " " + row.want);
+        std::optional<SocketReport> sockets{std::in_place};
+        sockets->word = row.word;
+        sockets->strict = row.strict;
+        sockets->fd_exhausted = row.exhausted;
+        if (row.exhausted) sockets->flags = {"FD_EXHAUSTED: 97 of 100 file descriptors in use"};
+        EXPECT_EQ(codes(judge(sample_measurement(), {}, sockets)), row.want);
+        RunResult result;
+        result.sockets = sockets;
+        result.verdict.word = pass;
+        EXPECT_EQ(exit_code(result), std::string_view{row.want} == "PASS" ? 0 : 1);
+    }
+}
+
 TEST(ExitCode, IsTheTableOfTheReadme) {
     const struct {
         VerdictWord word;

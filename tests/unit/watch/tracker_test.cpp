@@ -52,7 +52,8 @@ TEST(CloseWaitTracker, OneMissedDumpDoesNotEndASocket) {
     EXPECT_EQ(tracker.ended_count(), 1U);
     EXPECT_TRUE(tracker.live().empty());
     ASSERT_EQ(tracker.ended().size(), 1U);
-    EXPECT_EQ(tracker.ended()[0].ended, at(3));
+    EXPECT_EQ(tracker.ended()[0].last_seen, at(3));
+    EXPECT_EQ(tracker.ended()[0].dwell(), seconds(2));
 }
 
 TEST(CloseWaitTracker, ShortStaysAreOnlyCounted) {
@@ -63,6 +64,25 @@ TEST(CloseWaitTracker, ShortStaysAreOnlyCounted) {
     tracker.add(at(0.75), {});
     EXPECT_EQ(tracker.ended_count(), 1U);
     EXPECT_TRUE(tracker.ended().empty());
+    EXPECT_EQ(tracker.dwell().count(), 1U);
+}
+
+TEST(CloseWaitTracker, KeepsStaysAsShortAsItIsTold) {
+    CloseWaitTracker tracker{milliseconds(250)};
+    tracker.add(at(0), {});
+    for (const double t : {0.25, 0.5}) tracker.add(at(t), {stuck(1)});
+    for (const double t : {0.75, 1.0}) tracker.add(at(t), {});
+    ASSERT_EQ(tracker.ended().size(), 1U);
+    EXPECT_EQ(tracker.ended()[0].dwell(), milliseconds(250));
+}
+
+TEST(CloseWaitTracker, DwellLeavesOutWhatWasThereBefore) {
+    CloseWaitTracker tracker;
+    tracker.add(at(0), {stuck(1, 100, 100)});
+    tracker.add(at(1), {});
+    tracker.add(at(2), {});
+    EXPECT_EQ(tracker.ended_count(), 1U);
+    EXPECT_EQ(tracker.dwell().count(), 0U);
 }
 
 TEST(CloseWaitTracker, TheAcceptedSocketIsTheSameOne) {
@@ -118,9 +138,24 @@ TEST(CloseWaitTracker, KnowsWhatWasThereBeforeTheLoad) {
 TEST(CloseWaitTracker, CountsTheStaleOnes) {
     CloseWaitTracker tracker;
     tracker.add(at(0), {stuck(1, 2, 2), stuck(2, 0.5, 9), stuck(3)});
-    EXPECT_EQ(tracker.stale(at(0), seconds(1)), 1U);
-    EXPECT_EQ(tracker.stale(at(0.5), seconds(1)), 2U);
-    EXPECT_EQ(tracker.stale(at(1), seconds(1)), 3U);
+    const auto stale = [&](double t) {
+        std::uint32_t sum = 0;
+        for (const auto count : tracker.stale(at(t), seconds(1))) sum += count;
+        return sum;
+    };
+    EXPECT_EQ(stale(0), 1U);
+    EXPECT_EQ(stale(0.5), 2U);
+    EXPECT_EQ(stale(1), 3U);
+}
+
+TEST(CloseWaitTracker, CountsTheStaleOnesByClass) {
+    CloseWaitTracker tracker;
+    auto in_queue = stuck(1, 2, 2), reader = stuck(2, 2, 2), sender = stuck(3, 2, 2);
+    in_queue.receive_queue = 17;
+    reader.inode = sender.inode = 5;
+    sender.send_queue = 80;
+    tracker.add(at(0), {in_queue, reader, sender});
+    EXPECT_EQ(tracker.stale(at(0), seconds(1)), (StuckClassCounts{1, 1, 0, 0, 1}));
 }
 
 }  // namespace

@@ -1,0 +1,236 @@
+#include "watch/evidence.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "stats/quantile.hpp"
+
+namespace loadline {
+namespace {
+
+constexpr double surely = 3;  // of Mann-Kendall's z: 1 in 740 by chance
+constexpr std::uint64_t closes_that_show = 20;
+constexpr double sockets_due = 3;  // fewer than these may stay away by chance (5 %)
+constexpr std::size_t most_points = 600;
+constexpr Duration second = std::chrono::seconds{1};
+
+/// A stay as the evidence counts it: when it became stale, and when it went.
+struct Span {
+    TimePoint birth, end;
+    bool gone = false;
+};
+
+std::vector<Span> stays_of(const CloseWaitTracker& tracker, const LoadStretch& load) {
+    std::vector<Span> stays;
+    stays.reserve(tracker.live().size() + tracker.ended().size());
+    for (const auto& [cookie, stay] : tracker.live()) {
+        if (stay.before_load && !load.with_before) continue;
+        // Not in the last sample: gone, as far as anybody can say.
+        stays.push_back({stay.birth_latest, stay.last_seen, stay.missed > 0});
+    }
+    for (const auto& stay : tracker.ended()) {
+        if (stay.before_load && !load.with_before) continue;
+        stays.push_back({stay.birth_latest, stay.last_seen, true});
+    }
+    return stays;
+}
+
+/// How many stays were at least tau old at each sample.
+std::vector<double> stale_counts(const std::vector<Span>& stays,
+                                 std::span<const SocketSample> samples, Duration tau) {
+    std::vector<double> change(samples.size() + 1);
+    const auto index_after = [&](TimePoint at, auto compare) {
+        return static_cast<std::size_t>(
+            std::partition_point(samples.begin(), samples.end(),
+                                 [&](const SocketSample& s) { return compare(s.at, at); }) -
+            samples.begin());
+    };
+    for (const auto& stay : stays) {
+        const auto first = index_after(stay.birth + tau, std::less{});
+        const auto last = stay.gone ? index_after(stay.end, std::less_equal{}) : samples.size();
+        if (first >= last) continue;
+        ++change[first];
+        --change[last];
+    }
+    change.pop_back();
+    for (std::size_t i = 1; i < change.size(); ++i) change[i] += change[i - 1];
+    return change;
+}
+
+/// A series of medians: of each second, or of longer bins where there are too many.
+struct Series {
+    std::vector<double> at, value;  ///< begin of the bin, in seconds from `begin`
+
+    double rise() const { return value.empty() ? 0 : value.back() - value.front(); }
+};
+
+template <class Value>
+Series medians(std::span<const SocketSample> samples, TimePoint begin, TimePoint end, Value value) {
+    Series series;
+    const auto bin = std::max<Duration>(second, (end - begin) / static_cast<int>(most_points));
+    std::vector<double> values;
+    std::size_t i = 0;
+    while (i < samples.size() && samples[i].at < begin) ++i;
+    for (auto from = begin; from + bin <= end; from += bin) {
+        values.clear();
+        for (; i < samples.size() && samples[i].at < from + bin; ++i) {
+            if (const std::optional<double> v = value(i)) values.push_back(*v);
+        }
+        if (values.empty()) continue;
+        series.at.push_back(to_seconds(from - begin));
+        series.value.push_back(exact_quantile(values, 0.5));
+    }
+    return series;
+}
+
+void add_trend(SocketEvidence& e, const Series& series, const LoadStretch& load, Duration tau) {
+    e.points = series.value.size();
+    if (e.points == 0) return;
+    const auto trend = trend_of(series.at, series.value);
+    const auto count = [](double v) { return static_cast<std::uint32_t>(std::lround(v)); };
+    e.stale.z = trend.z;
+    e.stale.per_s = trend.slope;
+    e.stale.per_s_interval = {trend.low, trend.high};
+    e.stale.first = count(series.value.front());
+    e.stale.last = count(series.value.back());
+    e.stale.highest = count(*std::max_element(series.value.begin(), series.value.end()));
+
+    const auto from = static_cast<std::ptrdiff_t>(e.points * 6 / 10);
+    const std::vector<double> at{series.at.begin() + from, series.at.end()};
+    const std::vector<double> value{series.value.begin() + from, series.value.end()};
+    e.tail = trend_of(at, value);
+    e.tail_rise = value.back() - value.front();
+    // A socket that turns stale in the tail was closed tau before.
+    const auto begin = load.begin + tau + seconds(at.front());
+    e.tail_length = load.end - begin;
+    e.closes_in_tail = load.closes_until(load.end - tau) - load.closes_until(begin - tau);
+}
+
+void count_stays(SocketEvidence& e, const std::vector<Span>& stays, const LoadStretch& load,
+                 Duration tau) {
+    for (const auto& stay : stays) {
+        const auto end = stay.gone ? stay.end : load.now;
+        const auto age = end - stay.birth;
+        if (stay.birth <= load.end - tau && age >= tau) ++e.stuck;
+        e.old_time += std::max(Duration{}, age - tau);
+        if (stay.gone && age >= tau) {
+            ++e.old_gone;
+            e.old_gone_in_load += stay.end <= load.end;
+        }
+        if (load.end - stay.birth >= tau && (!stay.gone || stay.end >= load.end)) {
+            ++e.cohort;
+            e.departed += stay.gone;
+        }
+    }
+}
+
+std::int64_t invisible(const SocketSample& sample) {
+    return static_cast<std::int64_t>(sample.fds.value_or(0)) -
+           static_cast<std::int64_t>(sample.owned);
+}
+
+void add_descriptors(SocketEvidence& e, std::span<const SocketSample> samples,
+                     const LoadStretch& load) {
+    std::vector<const SocketSample*> visible;
+    for (const auto& sample : samples) {
+        e.accept_queue_max = std::max(e.accept_queue_max, sample.accept_queue);
+        e.backlog = std::max(e.backlog, sample.backlog);
+        if (!sample.fds) continue;
+        visible.push_back(&sample);
+        e.fds_max = std::max(e.fds_max, *sample.fds);
+        if (sample.fd_limit) e.fd_limit = sample.fd_limit;
+    }
+    if (visible.empty()) return;
+    e.invisible = invisible(*visible.back()) - invisible(*visible.front());
+    const auto middle = load.begin + (load.end - load.begin) / 2;
+    const auto half = std::find_if(visible.begin(), visible.end(),
+                                   [&](const auto* sample) { return sample->at >= middle; });
+    if (half != visible.end()) e.invisible_late = invisible(*visible.back()) - invisible(**half);
+
+    const auto fds = medians(samples, load.begin, load.end, [&](std::size_t i) {
+        return samples[i].fds ? std::optional<double>{*samples[i].fds} : std::nullopt;
+    });
+    const auto gap = medians(samples, load.begin, load.end, [&](std::size_t i) {
+        return samples[i].fds ? std::optional{static_cast<double>(invisible(samples[i]))}
+                              : std::nullopt;
+    });
+    e.invisible_trend = trend_of(gap.at, gap.value);
+    const auto trend = trend_of(fds.at, fds.value);
+    const bool grows = trend.z >= surely && trend.low > 0 && fds.rise() >= 5;
+    if (!e.fd_limit || !grows || e.fd_exhausted()) return;
+    const auto left = static_cast<double>(*e.fd_limit) - fds.value.back();
+    const auto eta = left / trend.slope;
+    if (left > 0 && eta < to_seconds(std::chrono::hours{24 * 365})) e.fd_eta = seconds(eta);
+}
+
+}  // namespace
+
+std::uint64_t LoadStretch::closes_until(TimePoint at) const {
+    std::uint64_t before = 0;
+    for (const auto& count : closed) {
+        if (count.at > at) break;
+        before = count.closes;
+    }
+    return std::min(before, closes);
+}
+
+bool SocketEvidence::rising() const {
+    const double rise = static_cast<double>(stale.last) - static_cast<double>(stale.first);
+    return stale.z >= surely && stale.per_s_interval[0] > 0 &&
+           rise >= std::max(5.0, 3 * std::sqrt(stale.first + 1.0));
+}
+
+bool SocketEvidence::tail_flat() const {
+    const double due = closes_matured == 0
+                           ? 0
+                           : static_cast<double>(closes_in_tail) * static_cast<double>(stuck) /
+                                 static_cast<double>(closes_matured);
+    return std::abs(tail_rise) <= 0.05 * stale.highest && closes_in_tail >= closes_that_show &&
+           due >= sockets_due;
+}
+
+bool SocketEvidence::tail_rising() const {
+    return tail.z >= surely && tail.low > 0 && !tail_flat();
+}
+
+bool SocketEvidence::reclaimed() const {
+    return stuck > 0 && static_cast<double>(old_gone_in_load) >= 0.2 * static_cast<double>(stuck);
+}
+
+bool SocketEvidence::nobody_left() const {
+    return static_cast<double>(departed) <= 0.05 * static_cast<double>(cohort);
+}
+
+bool SocketEvidence::accept_stall() const {
+    return backlog > 0 && accept_queue_max >= 0.9 * backlog;
+}
+
+bool SocketEvidence::fd_exhausted() const {
+    return fd_limit && fds_max >= 0.95 * static_cast<double>(*fd_limit);
+}
+
+double SocketEvidence::old_gone_per_s_at_most() const {
+    if (old_time <= Duration{}) return std::numeric_limits<double>::infinity();
+    // Byar's approximation of the Poisson count's upper bound, one-sided 95 %.
+    const auto n = static_cast<double>(old_gone) + 1;
+    const double bound = n * std::pow(1 - 1 / (9 * n) + 1.6449 / (3 * std::sqrt(n)), 3);
+    return bound / to_seconds(old_time);
+}
+
+SocketEvidence gather_evidence(const CloseWaitTracker& tracker,
+                               std::span<const SocketSample> samples, const LoadStretch& load,
+                               Duration tau) {
+    SocketEvidence e;
+    const auto stays = stays_of(tracker, load);
+    const auto counts = stale_counts(stays, samples, tau);
+    const auto series = medians(samples, load.begin + tau, load.end,
+                                [&](std::size_t i) { return std::optional{counts[i]}; });
+    e.closes_matured = load.closes_until(load.end - tau);
+    count_stays(e, stays, load, tau);
+    add_trend(e, series, load, tau);
+    add_descriptors(e, samples, load);
+    return e;
+}
+
+}  // namespace loadline

@@ -1,0 +1,70 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "stats/trend.hpp"
+#include "watch/tracker.hpp"
+
+namespace loadline {
+
+/// The connections closed up to an instant: by us, and the server should have closed them too.
+struct CloseCount {
+    TimePoint at{};
+    std::uint64_t closes = 0;  ///< since the begin of the load
+};
+
+/// The stretch of time that is judged.
+struct LoadStretch {
+    TimePoint begin{}, end{};        ///< of the load, before our connections were closed
+    TimePoint now{};                 ///< the last sample: the end of the settle time
+    std::uint64_t closes = 0;        ///< of all the time
+    std::vector<CloseCount> closed;  ///< the same over the load, oldest first
+    bool with_before = false;        ///< count the sockets, too, that were there at the start
+
+    std::uint64_t closes_until(TimePoint at) const;
+};
+
+/// What the words of the detector rest on. The trend is of the stale sockets: the raw number in
+/// CLOSE_WAIT rises by chance in every second stretch of a slow but healthy server.
+struct SocketEvidence {
+    StaleTrend stale;        ///< medians of a second, from tau after the begin
+    std::size_t points = 0;  ///< of that series
+    Trend tail;              ///< of its last 40 %
+    double tail_rise = 0;    ///< last less first of the tail
+    std::uint64_t closes_in_tail = 0;
+    Duration tail_length{};
+
+    std::uint64_t closes_matured = 0;    ///< up to tau before the load's end
+    std::uint64_t stuck = 0;             ///< born by then, and reached age tau
+    std::uint64_t old_gone = 0;          ///< went after tau or longer
+    std::uint64_t old_gone_in_load = 0;  ///< those before the load's end
+    Duration old_time{};                 ///< how long sockets were there beyond tau, summed: whole
+                                         ///< nanoseconds, so the order does not matter
+    std::uint64_t cohort = 0, departed = 0;  ///< stale at the load's end; of these, gone since
+
+    std::uint32_t accept_queue_max = 0, backlog = 0;
+    std::uint32_t fds_max = 0;  ///< 0: not visible
+    std::optional<std::uint64_t> fd_limit;
+    std::optional<Duration> fd_eta;                  ///< from the load's end on
+    std::int64_t invisible = 0, invisible_late = 0;  ///< growth of fds that no socket explains;
+                                                     ///< of it, since the middle of the load
+    Trend invisible_trend;
+
+    bool rising() const;     ///< the stale ones surely grow, and by a number that matters
+    bool tail_flat() const;  ///< at the end no more came, although more were due
+    bool tail_rising() const;
+    bool reclaimed() const;    ///< old sockets go after all
+    bool nobody_left() const;  ///< of the cohort at most 5 % went
+    bool accept_stall() const;
+    bool fd_exhausted() const;
+    double old_gone_per_s_at_most() const;  ///< 95 %, per stale socket
+};
+
+/// The numbers of a recorded watch. Pure.
+SocketEvidence gather_evidence(const CloseWaitTracker& tracker,
+                               std::span<const SocketSample> samples, const LoadStretch& load,
+                               Duration tau);
+
+}  // namespace loadline

@@ -75,7 +75,7 @@ RunResult full_run() {
     sockets.flags = {"FD_EXHAUSTED: 97 of 100 file descriptors in use"};
     sockets.classes = {1, 1, 0, 0, 0};
     sockets.leaked_per_1000_requests = 0.9;
-    sockets.dwell = Dwell{3, Duration{}, seconds{0.25}, seconds{1}};
+    sockets.dwell = Dwell{3, Duration{}, milliseconds{250}, seconds{1}};
     sockets.trend = StaleTrend{3.7, 0.2, {0.1, 0.3}, 0, 2, 2};
     sockets.old_gone_per_s = 0.01;
     sockets.fd_eta = seconds{600};

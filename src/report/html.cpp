@@ -151,13 +151,8 @@ private:
         out += chart("probes", "Response time over rate, in journeys/s",
                      "Points: p99 and p50 response time of each probe over its rate; the table has "
                      "the figures");
-        if (capacity.bracket_tps) {
-            out += note(fmt::format("Highest that passed {}, lowest that failed {}.",
-                                    rate_text((*capacity.bracket_tps)[0], "transactions"),
-                                    rate_text((*capacity.bracket_tps)[1], "transactions")));
-        }
-        if (!capacity.binding_clause.empty())
-            out += note("First to break above it: " + capacity.binding_clause);
+        if (!capacity.failed_first.empty())
+            out += note("First to break above it: " + capacity.failed_first);
         return out + table.text();
     }
 

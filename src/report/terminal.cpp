@@ -163,14 +163,8 @@ private:
                         probe.word == VerdictWord::pass ? Style::plain : style_of(probe.word)}});
         }
         write(table);
-        const auto& bracket = result_.capacity->bracket_tps;
-        if (bracket) {
-            sentence("  ", fmt::format("Highest that passed {}, lowest that failed {}.",
-                                       rate_text((*bracket)[0], "transactions"),
-                                       rate_text((*bracket)[1], "transactions")));
-        }
-        if (!result_.capacity->binding_clause.empty()) {
-            sentence("  ", "First to break above it: " + result_.capacity->binding_clause);
+        if (!result_.capacity->failed_first.empty()) {
+            sentence("  ", "First to break above it: " + result_.capacity->failed_first);
         }
     }
 

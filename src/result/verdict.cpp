@@ -180,7 +180,7 @@ Verdict judge_search(const CapacityResult& capacity, const TrialMeasurement& mea
         verdict.reasons.push_back(unreachable(measurement));
     } else if (capacity.word == "CONFIRMED" || capacity.word == "ESTIMATE-ONLY") {
         verdict.word = VerdictWord::pass;
-    } else if (capacity.word == "NO-RATE") {
+    } else if (capacity.word == "NO-RATE" || capacity.word == "METASTABLE") {
         verdict.word = VerdictWord::fail;
     }
     verdict.reasons.push_back({"capacity", capacity.text});

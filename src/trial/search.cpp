@@ -177,16 +177,16 @@ std::optional<TrialSpec> narrow(const Lengths& lengths, const Evidence& e, Durat
         const double middle =
             ratio > geometric_above ? std::sqrt(e.top() * low.rate) : (e.top() + low.rate) / 2;
         return probe_at(
-            Kind::bisect, middle,
+            Kind::refine, middle,
             ratio > near_knee_below ? lengths.bisecting(middle) : lengths.near_knee(middle));
     }
     for (const auto& end : {low, high}) {
         if (end.probe == nullptr) continue;  // above is the generator's limit
-        const auto mending = cost_of(probe_at(Kind::bisect, end.rate, lengths.near_knee(end.rate)));
+        const auto mending = cost_of(probe_at(Kind::refine, end.rate, lengths.near_knee(end.rate)));
         const auto affordable = seconds(to_seconds(left - 2 * mending) / 1.15);
         const auto length = std::min(lengths.confirming(end.rate), affordable);
         if (2 * length < 3 * end.planned) continue;  // firm enough, or nothing to firm it up with
-        return probe_at(Kind::bisect, end.rate, length);
+        return probe_at(Kind::refine, end.rate, length);
     }
     return {};
 }
@@ -266,7 +266,7 @@ void conclude_nothing_passed(CapacityResult& result, const std::vector<ProbeResu
     } else if (e.high().probe != nullptr) {
         result.word = "NO-RATE";
         result.text = fmt::format("no rate keeps the SLO: even {} journeys/s break it ({})",
-                                  format_number(e.high().rate), result.binding_clause);
+                                  format_number(e.high().rate), result.failed_first);
     } else {
         result.word = "GENERATOR-LIMITED";
         result.text = "no probe could be judged: " + (history.empty() ? "" : history.back().why);
@@ -333,7 +333,7 @@ CapacityResult conclude(const SearchOptions& options, std::vector<ProbeResult> h
             return p.kind == Kind::hold && p.word == VerdictWord::fail;
         }));
 
-    if (all.high().probe != nullptr) result.binding_clause = all.high().probe->why;
+    if (all.high().probe != nullptr) result.failed_first = all.high().probe->why;
     if (probes.size() < history.size() && history.back().word == VerdictWord::pass) {
         result.confirmed_rate = rate_of(history.back());
         result.confirmed_tps = throughput.tps(*result.confirmed_rate);
@@ -345,11 +345,6 @@ CapacityResult conclude(const SearchOptions& options, std::vector<ProbeResult> h
         result.estimate_rate = low;
         result.estimate_tps = throughput.tps(low);
         conclude_capacity(result, options, all, throughput, failed_holds, interrupted);
-    }
-    if (all.low().rate > 0 && all.high().probe != nullptr) {
-        // Both ends by the same transactions per journey, or chance could turn them around.
-        const double low_tps = throughput.tps(all.low().rate);
-        result.bracket_tps = {low_tps, low_tps * all.high().rate / all.low().rate};
     }
     result.probes = std::move(history);
     return result;

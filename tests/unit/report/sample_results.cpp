@@ -292,22 +292,44 @@ RunResult confirmed_search() {
     CapacityResult c;
     c.word = "CONFIRMED";
     c.text = "374 journeys/s (598 transactions/s) keep the SLO, held for 30s";
-    c.confirmed_rate = c.estimate_rate = 374;
-    c.confirmed_tps = c.estimate_tps = 598;
-    c.bracket_tps = {598.0, 616.0};
-    c.binding_clause = "p99 < 100ms: 212 ms";
+    c.advice = "plan with less than the safe rate, and search again after a change";
+    c.confirmed_rate = 374;
+    c.confirmed_tps = 598;
+    c.estimate_rate = 379;
+    c.estimate_tps = 606;
+    c.safe_rate = 371;
+    c.safe_tps = 593;
+    c.interval = RateQuantiles{371, 375, 379, 383, 387};
+    c.transactions_per_journey = 1.6;
+    c.binding_clause = "p99 < 100ms";
+    c.failed_first = "p99 < 100ms: 212 ms";
+    c.hold = HoldFacts{374, 30s, true, "p99 < 100ms", 0.62, 0.8, 4s, 0.93};
+    c.curve = {{80, 2700us, 5800us},    {160, 2900us, 8100us}, {320, 3400us, 14200us},
+               {453, 4300us, 23500us},  {547, 6100us, 58ms},   {598, 10400us, 88ms},
+               {616, 24ms, 212ms}};
+    c.knee = 3;
+    c.current_rate = 250;
+    c.headroom = 0.34;
+    c.pods = 2;
+    c.tps_per_pod = 299;
+    c.topology = {true, true,
+                  "generator and target shared the cores of one machine: a figure of this machine, "
+                  "not of production"};
+    c.budget = 60s;
+    c.spent = 58s;
+    c.notes = {"the hold of 30 s is shorter than 200 s (20 x limit / allowed share)"};
     c.probes = {probe(Kind::floor, 50, 20s, 2700us, 5800us, pass),
                 probe(Kind::bracket, 100, 10s, 2900us, 8100us, pass),
                 probe(Kind::bracket, 200, 5s, 3400us, 14200us, pass),
                 probe(Kind::bracket, 400, 4s, 41ms, 262ms, fail, "p99 < 100ms: 262 ms"),
-                probe(Kind::bisect, 283, 4s, 4300us, 23500us, pass),
-                probe(Kind::bisect, 342, 5s, 6100us, 58ms, pass),
-                probe(Kind::bisect, 371, 5s, 11ms, 87ms, invalid,
+                probe(Kind::refine, 283, 4s, 4300us, 23500us, pass),
+                probe(Kind::refine, 342, 5s, 6100us, 58ms, pass),
+                probe(Kind::refine, 371, 5s, 11ms, 87ms, invalid,
                       "requests left late: send lag p99 above 5.00 ms in 2 of 5 seconds: fewer "
                       "requests, or more threads and cores"),
-                probe(Kind::bisect, 371, 6s, 9800us, 84ms, pass),
-                probe(Kind::bisect, 385, 6s, 24ms, 212ms, fail, "p99 < 100ms: 212 ms"),
-                probe(Kind::bisect, 378, 6s, 13ms, 118ms, fail, "p99 < 100ms: 118 ms"),
+                probe(Kind::refine, 371, 6s, 9800us, 84ms, pass),
+                probe(Kind::refine, 385, 6s, 24ms, 212ms, fail, "p99 < 100ms: 212 ms"),
+                probe(Kind::refine, 378, 6s, 13ms, 118ms, fail, "p99 < 100ms: 118 ms"),
                 probe(Kind::hold, 374, 30s, 10400us, 88ms, pass)};
     auto& m = r.measurement;
     m.measured = 30s;

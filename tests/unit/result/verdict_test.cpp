@@ -222,6 +222,8 @@ TEST(JudgeSearch, FollowsTheWordOfTheSearchUnlessTheServerLeaks) {
     } rows[] = {{"CONFIRMED", pass},
                 {"ESTIMATE-ONLY", pass},
                 {"NO-RATE", fail},
+                {"METASTABLE", fail},
+                {"WARMING", invalid},
                 {"GENERATOR-LIMITED", invalid},
                 {"UNSTABLE", invalid}};
     std::optional<SocketReport> leak{std::in_place};

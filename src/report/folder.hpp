@@ -15,7 +15,7 @@ namespace loadline {
 void write_summary(std::ostream& out, const RunResult& result);
 
 /// The folder that one run writes: summary.json, timeline.jsonl, latency.hlog, latency.hgrm,
-/// report.html, scenario.effective.json.
+/// report.html, scenario.effective.json; of a search certificate.md too.
 class RunFolder {
 public:
     RunFolder(RunFolder&&) noexcept;

@@ -311,8 +311,10 @@ Json capacity_json(const CapacityResult& c) {
     add("safe_rate_per_s", c.safe_rate);
     if (c.interval) {
         const auto& q = *c.interval;
-        out["interval_per_s"] = {{"q05", q.q05}, {"q20", q.q20}, {"q50", q.q50},
-                                 {"q80", q.q80}, {"q95", q.q95}};
+        out["interval_per_s"] = {
+            {"q05", q.q05}, {"q20", q.q20}, {"q50", q.q50}, {"q80", q.q80}, {"q95", q.q95}};
+        out["interval_tps"] = {q.q05 * c.transactions_per_journey,
+                               q.q95 * c.transactions_per_journey};
     }
     out["transactions_per_journey"] = c.transactions_per_journey;
     if (!c.binding_clause.empty()) out["binding_clause"] = text(c.binding_clause);

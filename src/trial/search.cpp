@@ -102,7 +102,7 @@ void Search::floor_answered(const ProbeResult& probe) {
     const double rate = probe.rate.per_second();
     const double whole = std::min(floor_requests / rate, to_seconds(options_.budget) / 10);
     const bool is_short = to_seconds(probe.planned) < .9 * whole;
-    if (severity(probe) == 0 || (!is_short && passed(probe))) {
+    if (severity(probe) == 0 || (!is_short && !clearly_broken(probe))) {
         low_ = rate;
         good_rate_ = rate;
         good_p50_ = probe.p50;
@@ -113,8 +113,10 @@ void Search::floor_answered(const ProbeResult& probe) {
         next_ = spec(Kind::floor, rate, .25, whole);
         return;
     }
-    high_ = rate;
-    high_clause_ = grossest_clause(probe);
+    if (too_much(probe)) {
+        high_ = rate;
+        high_clause_ = grossest_clause(probe);
+    }
     const bool overloaded = probe.transactions_per_s < followed * rate * requests_per_journey_[0];
     const auto floors = static_cast<std::size_t>(
         std::count_if(history_.begin(), history_.end(), [](const auto& p) {
@@ -311,6 +313,17 @@ double Search::severity(const ProbeResult& probe) const {
 
 bool Search::passed(const ProbeResult& probe) const {
     return !probe.aborted_by && severity(probe) <= 1;
+}
+
+/// Of so few requests, some bad ones more than allowed are chance: within three deviations the
+/// probes to come decide.
+bool Search::clearly_broken(const ProbeResult& probe) const {
+    return probe.aborted_by || std::any_of(modelled_.begin(), modelled_.end(), [&](std::size_t i) {
+               const auto& count = probe.clauses[i];
+               const double allowed =
+                   options_.clauses[i].bad_share * static_cast<double>(count.requests);
+               return static_cast<double>(count.bad) > allowed + 3 * std::sqrt(allowed) + 1;
+           });
 }
 
 std::optional<std::size_t> Search::grossest_clause(const ProbeResult& probe) const {

@@ -121,6 +121,7 @@ private:
     // What a probe says of the clauses that are judged in probes
     bool too_much(const ProbeResult& probe) const;  ///< grossly
     bool passed(const ProbeResult& probe) const;
+    bool clearly_broken(const ProbeResult& probe) const;
     double severity(const ProbeResult& probe) const;  ///< bad over allowed, of the worst clause
     std::optional<std::size_t> grossest_clause(const ProbeResult& probe) const;
 

@@ -324,7 +324,7 @@ SimulatedSearch simulate(const SearchOptions& options, SimulatedService& service
         auto probe = service.run(*search.next(), options.clauses);
         if (!hold) result.probing_s += to_seconds(probe.elapsed);
         search.add(std::move(probe));
-        if (search.history().size() > 10'000) throw std::runtime_error{"endless search"};
+        if (search.history().size() > 1000) throw std::runtime_error{"endless search"};
     }
     result.capacity = search.conclude(false);
     if (result.capacity.interval) {

@@ -265,6 +265,33 @@ void Search::invalid_answered(const ProbeResult& probe) {
     }
 }
 
+void Search::resume(std::vector<ProbeResult> earlier) {
+    assert(history_.empty());
+    std::erase_if(earlier, [&](const ProbeResult& probe) {
+        return probe.word == VerdictWord::invalid || probe.clauses.size() != options_.clauses.size();
+    });
+    for (const auto& probe : earlier) {
+        const double rate = probe.rate.per_second();
+        learn_requests(probe);
+        if (!too_much(probe)) {
+            low_ = std::max(low_, rate);
+        } else if (high_ == 0 || rate < high_) {
+            high_ = rate;
+            high_clause_ = grossest_clause(probe);
+        }
+    }
+    if (low_ == 0) return;  // nothing to go on from: the floor again
+    if (high_ > 0 && high_ <= low_) high_ = 0;
+    history_ = std::move(earlier);
+    start_line();
+    for (const auto& probe : history_) {
+        const bool hold = probe.kind == Kind::hold;
+        if (hold || probe.kind == Kind::refine) observe(probe, hold);
+        refined_ += probe.kind == Kind::refine;
+    }
+    next_refine();
+}
+
 double Search::ceiling() const {
     double highest = std::numeric_limits<double>::infinity();
     if (options_.max_rate) highest = options_.max_rate->per_second();

@@ -35,6 +35,8 @@ struct SearchOptions {
     Duration budget = std::chrono::minutes{3};  ///< for the probes, without the holds
     std::optional<Duration> hold = std::chrono::minutes{10};
     std::optional<Rate> max_rate;       ///< never probe above it
+    std::optional<Rate> current;        ///< today's rate, for the headroom
+    std::optional<std::uint64_t> pods;  ///< that serve, for the TPS of one
     std::vector<SearchClause> clauses;  ///< in the plan's order; one at least is judged in probes
 };
 
@@ -70,6 +72,9 @@ public:
     /// Nothing: the search is over. The first call always has an answer.
     const std::optional<TrialSpec>& next() const { return next_; }
     void add(ProbeResult probe);
+    /// Goes on from the probes of an earlier search of the same SLO: their evidence counts, their
+    /// time and their holds do not. Only before the first `add`.
+    void resume(std::vector<ProbeResult> earlier);
     CapacityResult conclude(bool interrupted) const;
 
     const SearchOptions& options() const { return options_; }

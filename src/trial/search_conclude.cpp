@@ -196,6 +196,15 @@ void Search::add_quantiles(CapacityResult& result) const {
         result.confirmed_rate = confirmed_;
         result.confirmed_tps = confirmed_ * tpj;
     }
+    if (options_.current) {
+        result.current_rate = options_.current->per_second();
+        result.headroom = 1 - *result.current_rate / *result.estimate_rate;
+    }
+    if (options_.pods) {
+        result.pods = options_.pods;
+        result.tps_per_pod = result.confirmed_tps.value_or(*result.estimate_tps) /
+                             static_cast<double>(*options_.pods);
+    }
     result.binding_clause = options_.clauses[modelled_[line_->binding_clause()]].text;
 }
 

@@ -197,7 +197,8 @@ std::optional<BadShare> worst_clause(const ProbeResult& probe,
                                      const std::vector<ClauseResult>& clauses) {
     std::optional<BadShare> worst;
     for (std::size_t i = 0; i < std::min(probe.clauses.size(), clauses.size()); ++i) {
-        if (probe.clauses[i].requests == 0) continue;
+        const bool windows = clauses[i].clause.over_every.has_value();  // judged in holds alone
+        if (windows || probe.clauses[i].requests == 0) continue;
         const double share = probe.clauses[i].bad_share();
         const double allowed = allowed_share(clauses[i].clause);
         const double none = share > 0 ? HUGE_VAL : 0;  // errors <= 0

@@ -137,9 +137,14 @@ std::string rate_text(double per_second, const char* unit) {
 std::string actual_text(const ClauseResult& clause) {
     if (clause.samples == 0) return "no samples";
     if (clause.clause.metric == SloClause::Metric::errors) return format_share(clause.actual_share);
-    if (clause.actual) return format_duration(*clause.actual);
-    if (clause.actual_over) return "> " + round_duration(*clause.actual_over);
-    return "too few samples";
+    auto text = clause.actual        ? format_duration(*clause.actual)
+                : clause.actual_over ? "> " + round_duration(*clause.actual_over)
+                                     : std::string{"too few samples"};
+    if (clause.windows > 0) {
+        text += fmt::format(" in the worst of {} windows, {} broken", clause.windows,
+                            clause.windows_broken);
+    }
+    return text;
 }
 
 std::string meaning_of(const StuckSocket& socket) {

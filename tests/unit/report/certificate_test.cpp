@@ -168,6 +168,22 @@ TEST(ShortShare, KeepsTheDigitsThatMeanSomething) {
     for (const auto& [share, want] : rows) EXPECT_EQ(short_share(share), want);
 }
 
+TEST(WorstClause, LeavesOutWhatIsJudgedInHoldsAlone) {
+    auto result = samples::confirmed_search();
+    ProbeResult probe;
+    probe.clauses = {{1000, 900, {}, {}, {}}, {1000, 0, {}, {}, {}}};
+    result.clauses[0].clause.over_every = 10s;
+    EXPECT_EQ(worst_clause(probe, result.clauses)->clause, 1u);
+}
+
+TEST(ActualText, OfAClauseOverWindowsIsTheWorst) {
+    auto clause = samples::confirmed_search().clauses[0];
+    clause.clause.over_every = 10s;
+    clause.windows = 9;
+    clause.windows_broken = 2;
+    EXPECT_EQ(actual_text(clause), "58.1 ms in the worst of 9 windows, 2 broken");
+}
+
 TEST(InvalidProbes, AreNamedOnceForEachReason) {
     EXPECT_THAT(invalid_probes(*samples::limited_search().capacity),
                 ElementsAre("at 6400 journeys/s: requests left late: send lag p99 above 5.00 ms in "

@@ -9,6 +9,7 @@
 #include "base/stop.hpp"
 #include "base/units.hpp"
 #include "base/url.hpp"
+#include "cli/command_compare.hpp"
 #include "cli/command_watch.hpp"
 #include "cli/options.hpp"
 #include "cli/version.hpp"
@@ -16,10 +17,10 @@
 namespace loadline {
 namespace {
 
-constexpr std::array<std::string_view, 6> commands{"run",      "search", "watch",
+constexpr std::array<std::string_view, 7> commands{"run",      "search", "compare", "watch",
                                                    "validate", "demo",   "selftest"};
 /// Commands and flags of later versions: refused by name, so that nobody thinks they worked.
-constexpr std::array<std::string_view, 4> later_commands{"compare", "replay", "report", "agent"};
+constexpr std::array<std::string_view, 3> later_commands{"replay", "report", "agent"};
 constexpr std::array<std::string_view, 3> later_flags{"--watch-container-pid", "--watch-from",
                                                       "--strict-sockets"};
 
@@ -133,6 +134,10 @@ int subcommands(int argc, char** argv) {
     search_app->add_option("--resume", search.resume,
                            "folder of an earlier search of the same SLO: go on from its probes");
     search_app->callback([&] { exit = search_command(search); });
+
+    std::function<int()> compare;
+    auto* compare_app = add_compare_command(app, {argv + 1, argv + argc}, compare);
+    compare_app->callback([&] { exit = compare(); });
 
     std::vector<std::string> scenarios;
     std::string data_dir;

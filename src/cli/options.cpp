@@ -26,7 +26,7 @@ Result<std::optional<std::uint64_t>> count_of(const char* flag, const std::strin
 
 }  // namespace
 
-void add_shared_flags(CLI::App& app, SharedFlags& flags) {
+void add_load_flags(CLI::App& app, SharedFlags& flags) {
     app.add_option("--target", flags.targets,
                    "NAME=URL: send what the scenario sends to NAME to URL instead (repeatable)")
         ->allow_extra_args(false)
@@ -71,11 +71,16 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
         ->envname("LOADLINE_MAX_USERS");
     app.add_option("--max-rate", flags.max_rate, "never send more journeys per second than this")
         ->envname("LOADLINE_MAX_RATE");
-    app.add_option("--out", flags.out,
-                   "this run's folder, exactly (default reports/<scenario>/<UTC time>)")
-        ->envname("LOADLINE_OUT");
     app.add_option("--data-dir", flags.data_dir, "where relative CSV files are looked for first")
         ->envname("LOADLINE_DATA_DIR");
+    app.add_option("--allow-host", flags.allow_hosts,
+                   "allow a target outside loopback and private ranges (repeatable)")
+        ->allow_extra_args(false)
+        ->type_name("NAME");
+}
+
+void add_shared_flags(CLI::App& app, SharedFlags& flags) {
+    add_load_flags(app, flags);
     app.add_option("--watch-port", flags.watch_port,
                    "watch the sockets of this listening port (default: the target's, when it is on "
                    "this machine)")
@@ -89,10 +94,9 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
            "a CLOSE_WAIT socket older than this is stale (default: max(5s, 2 x slowest response))")
         ->envname("LOADLINE_SOCKET_TAU");
     app.add_flag("--no-watch", flags.no_watch, "do not watch sockets");
-    app.add_option("--allow-host", flags.allow_hosts,
-                   "allow a target outside loopback and private ranges (repeatable)")
-        ->allow_extra_args(false)
-        ->type_name("NAME");
+    app.add_option("--out", flags.out,
+                   "this run's folder, exactly (default reports/<scenario>/<UTC time>)")
+        ->envname("LOADLINE_OUT");
     app.add_flag("--quiet", flags.quiet, "no progress on stderr");
     app.add_flag("--json", flags.json, "summary.json on stdout instead of text");
 }

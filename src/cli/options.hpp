@@ -29,6 +29,8 @@ struct SharedFlags {
 };
 
 void add_shared_flags(CLI::App& app, SharedFlags& flags);
+/// Those of them that say what is loaded, and how: without sockets, folder and output.
+void add_load_flags(CLI::App& app, SharedFlags& flags);
 
 Result<TrialOptions> to_trial_options(const SharedFlags& flags);
 Result<Overrides> to_overrides(const SharedFlags& flags);

@@ -21,13 +21,6 @@
 namespace loadline {
 namespace {
 
-/// FNV-1a, 64 bits, hexadecimal: tells scenarios apart, protects against nothing.
-std::string hash_of(const std::string& text) {
-    std::uint64_t hash = 0xcbf29ce484222325;
-    for (const unsigned char c : text) hash = (hash ^ c) * 0x100000001b3;
-    return fmt::format("{:016x}", hash);
-}
-
 bool all_local(const Plan& plan) {
     for (const auto& target : plan.targets) {
         const auto& host = target.url.host;
@@ -38,6 +31,12 @@ bool all_local(const Plan& plan) {
 }
 
 }  // namespace
+
+std::string hash_of(const std::string& text) {
+    std::uint64_t hash = 0xcbf29ce484222325;
+    for (const unsigned char c : text) hash = (hash ^ c) * 0x100000001b3;
+    return fmt::format("{:016x}", hash);
+}
 
 std::optional<LoadedPlan> load_plan(const std::string& file, const Overrides& overrides) {
     std::ifstream in{file, std::ios::binary};

@@ -26,6 +26,10 @@ struct LoadedPlan {
 /// returns nothing when it is wrong or cannot be read.
 std::optional<LoadedPlan> load_plan(const std::string& file, const Overrides& overrides);
 
+/// FNV-1a of a scenario's text, 64 bits, hexadecimal: tells scenarios apart, protects
+/// against nothing.
+std::string hash_of(const std::string& text);
+
 /// Everything around a run or search that is not measuring: pre-flight checks, the run's
 /// folder (proved writable before anything is sent), progress, and the reports at the end.
 class ReportSession {

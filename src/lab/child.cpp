@@ -45,6 +45,7 @@ Result<Child> Child::start(const std::vector<std::string>& command,
     int pipe_fds[2];
     if (::pipe2(pipe_fds, O_CLOEXEC) != 0)
         return usage_error(fmt::format("pipe: {}", std::strerror(errno)));
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     const auto path = log.string();
     const pid_t parent = ::getpid();
     const pid_t pid = ::fork();
@@ -61,6 +62,7 @@ Result<Child> Child::start(const std::vector<std::string>& command,
         [[maybe_unused]] const auto n = ::write(pipe_fds[1], &error, sizeof error);
         ::_exit(127);
     }
+    if (pid > 0) ::setpgid(pid, pid);  // whoever of us comes first
     ::close(pipe_fds[1]);
     int error = pid < 0 ? errno : 0;
     if (pid > 0 && ::read(pipe_fds[0], &error, sizeof error) != sizeof error) error = 0;
@@ -75,21 +77,27 @@ Result<Child> Child::start(const std::vector<std::string>& command,
 Child::Child(Child&& other) noexcept
     : pid_{std::exchange(other.pid_, -1)}, log_{std::move(other.log_)} {}
 
-Child::~Child() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGTERM);
-    for (int i = 0; i < 300 && ::waitpid(pid_, nullptr, WNOHANG) == 0; ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds{10});
-        if (i == 299) {
-            ::kill(pid_, SIGKILL);
-            ::waitpid(pid_, nullptr, 0);
-        }
+bool Child::running() {
+    if (pid_ <= 0) return false;
+    while (::waitpid(-pid_, nullptr, WNOHANG) > 0) {
     }
+    if (::kill(-pid_, 0) != 0 && errno == ESRCH) pid_ = -1;
+    return pid_ > 0;
 }
 
-bool Child::running() {
-    if (pid_ > 0 && ::waitpid(pid_, nullptr, WNOHANG) != 0) pid_ = -1;
-    return pid_ > 0;
+void Child::end() {
+    if (!running()) return;
+    ::kill(-pid_, SIGTERM);
+    const auto patience = Clock::now() + std::chrono::seconds{3};
+    while (running() && Clock::now() < patience) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    }
+    if (pid_ > 0) ::kill(-pid_, SIGKILL);
+    const auto end = Clock::now() + std::chrono::seconds{3};  // a process in the kernel's hands
+    while (running() && Clock::now() < end) {
+        std::this_thread::sleep_for(std::chrono::milliseconds{5});
+    }
+    pid_ = -1;
 }
 
 Result<std::string> Child::wait_for_line(const std::string& prefix, Duration limit) {

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
-#include <optional>
+#include <charconv>
+#include <cmath>
+#include <istream>
 #include <ostream>
 #include <vector>
 
@@ -195,6 +198,47 @@ Result<Histogram> decode_histogram(std::string_view text) {
     return decode_counts(header + header_size, header + plain->size());
 }
 
+std::string hlog_tag(std::string_view name) {
+    std::string tag{name};
+    for (char& c : tag) {
+        if (c == ',' || static_cast<unsigned char>(c) <= ' ' || c == '\x7f') c = '_';
+    }
+    return tag;
+}
+
+Result<std::optional<HlogLine>> HlogReader::next() {
+    for (std::string text; std::getline(in_, text);) {
+        ++line_;
+        if (text.empty() || text[0] == '#' || text[0] == '"') continue;
+        const auto wrong = [&](std::string_view why) {
+            return usage_error(fmt::format("line {}: {}", line_, why));
+        };
+        HlogLine line;
+        std::string_view rest{text};
+        if (rest.starts_with("Tag=")) {
+            const auto comma = std::min(rest.find(','), rest.size() - 1);
+            line.tag = rest.substr(4, comma - 4);
+            rest.remove_prefix(comma + 1);
+        }
+        double columns[3]{};  // start and length in seconds, the largest value in ms
+        for (double& column : columns) {
+            const auto [end, ec] = std::from_chars(rest.data(), rest.data() + rest.size(), column);
+            const auto used = static_cast<std::size_t>(end - rest.data());
+            if (ec != std::errc{} || used >= rest.size() || rest[used] != ',' ||
+                !(column >= 0 && column < 1e9))
+                return wrong("is not like Tag=step,1.000,1.000,12.5,HISTFAAA...");
+            rest.remove_prefix(used + 1);
+        }
+        auto histogram = decode_histogram(rest);
+        if (!histogram) return wrong(histogram.error().message);
+        line.since_start = Duration{std::llround(columns[0] * 1e9)};
+        line.length = Duration{std::llround(columns[1] * 1e9)};
+        line.histogram = std::move(*histogram);
+        return std::optional{std::move(line)};
+    }
+    return std::optional<HlogLine>{};
+}
+
 HlogWriter::HlogWriter(std::ostream& out, std::chrono::system_clock::time_point start) : out_{out} {
     const std::chrono::duration<double> since_epoch = start.time_since_epoch();
     out_ << fmt::format(
@@ -213,11 +257,7 @@ void HlogWriter::write(std::string_view tag, Duration since_start, Duration leng
 void HlogWriter::write_encoded(std::string_view tag, Duration since_start, Duration length,
                                Duration max, std::string_view payload) {
     if (!tag.empty()) {
-        std::string plain{tag};
-        for (char& c : plain) {
-            if (c == ',' || static_cast<unsigned char>(c) <= ' ' || c == '\x7f') c = '_';
-        }
-        out_ << "Tag=" << plain << ',';
+        out_ << "Tag=" << hlog_tag(tag) << ',';
     }
     out_ << fmt::format("{:.3f},{:.3f},{:.3f},", to_seconds(since_start), to_seconds(length),
                         to_ms(max))

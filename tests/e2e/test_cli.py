@@ -134,7 +134,6 @@ class Refusals(AgainstNginx):
     def test_flags_and_commands_of_later_versions_are_named(self):
         self.refused(self.loadline("run", "x.json", "--watch-from", "redis://127.0.0.1"), "--watch-from", "not served")
         self.refused(self.loadline("run", "x.json", "--strict-sockets"), "--strict-sockets", "not served")
-        self.refused(self.loadline("compare", "a", "b"), "compare", "not served")
         self.refused(self.loadline("replay", "a"), "replay", "not served")
 
     def test_a_flag_that_cannot_be_read_is_named(self):

@@ -91,5 +91,51 @@ TEST(HlogWriter, WritesFormat13) {
                   encode_histogram(Histogram{}) + "\n");
 }
 
+TEST(HlogReader, ReadsWhatTheWriterWrote) {
+    std::stringstream log;
+    HlogWriter writer{log, {}};
+    writer.write("place bet", seconds(2), milliseconds(500), sample());
+    writer.write("", seconds(3.25), seconds(1), Histogram{});
+    HlogReader reader{log};
+    const auto first = reader.next();
+    ASSERT_TRUE(first.has_value() && *first) << first.error().message;
+    EXPECT_EQ((*first)->tag, hlog_tag("place bet"));
+    EXPECT_EQ((*first)->since_start, seconds(2));
+    EXPECT_EQ((*first)->length, milliseconds(500));
+    EXPECT_THAT((*first)->histogram.counts(), testing::ElementsAreArray(sample().counts()));
+    const auto second = reader.next();
+    ASSERT_TRUE(second.has_value() && *second);
+    EXPECT_EQ((*second)->tag, "");
+    EXPECT_EQ((*second)->since_start, seconds(3.25));
+    EXPECT_EQ((*second)->histogram.count(), 0u);
+    const auto end = reader.next();
+    ASSERT_TRUE(end.has_value());
+    EXPECT_FALSE(*end);
+}
+
+TEST(HlogReader, NamesTheLineThatItCannotRead) {
+    const std::string good = "Tag=a,1.000,1.000,0.000," + encode_histogram(Histogram{}) + "\n";
+    const struct {
+        std::string line, why;
+    } rows[] = {{"Tag=a", "is not like"},
+                {"Tag=", "is not like"},
+                {"nonsense", "is not like"},
+                {"Tag=a,1.000", "is not like"},
+                {"Tag=a,1.000,-1.000,0.000,HISTFAAA", "is not like"},
+                {"Tag=a,1.000,nan,0.000,HISTFAAA", "is not like"},
+                {"Tag=a,1.000,1.000,0.000,", "not a histogram that loadline wrote"},
+                {"Tag=a,1.000,1.000,0.000,HISTFAAA", "not a histogram that loadline wrote"}};
+    for (const auto& [line, why] : rows) {
+        SCOPED_TRACE(line);
+        std::istringstream log{"# comment\n" + good + line + "\n"};
+        HlogReader reader{log};
+        ASSERT_TRUE(reader.next().has_value());
+        const auto broken = reader.next();
+        ASSERT_FALSE(broken.has_value());
+        EXPECT_THAT(broken.error().message,
+                    testing::AllOf(testing::StartsWith("line 3: "), testing::HasSubstr(why)));
+    }
+}
+
 }  // namespace
 }  // namespace loadline

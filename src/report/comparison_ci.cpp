@@ -5,7 +5,6 @@
 #include "base/time.hpp"
 #include "report/comparison.hpp"
 #include "report/markup.hpp"
-#include "report/text.hpp"
 
 namespace loadline {
 namespace {

@@ -73,7 +73,7 @@ TEST(ComparisonTerminal, SaysThatTwoUrlsAreComparedWithinTheirProcesses) {
 TEST(ComparisonMarkdown, IsATableThatNothingBreaks) {
     const auto text = written(write_comparison_markdown, samples::failing_gate());
     EXPECT_THAT(text, StartsWith("### ❌ FAIL: p50 is 100 % slower than the base"));
-    EXPECT_THAT(text, HasSubstr("| p50 | 10.0 ms | 20.0 ms | +100 % |"));
+    EXPECT_THAT(text, HasSubstr("| p50 | 10.1 ms | 20.1 ms | +100 % |"));
     EXPECT_THAT(text, HasSubstr("<details><summary>steps</summary>"));
     const auto hostile = written(write_comparison_markdown, samples::hostile_gate());
     EXPECT_THAT(hostile, Not(HasSubstr("<script>")));

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,11 +14,30 @@ namespace loadline {
 /// no group says. Reads a few small files.
 std::optional<Duration> cgroup_throttled_time();
 
-/// The cpu.stat files that may count it, for the text of /proc/self/cgroup: of the group with
-/// the cpu controller and of every group above it.
+/// The folders that may hold a controller's files, for the text of /proc/PID/cgroup: of the
+/// group itself and of every group above it; v1 and v2.
+std::vector<std::string> cgroup_folders(std::string_view proc_cgroup, std::string_view controller);
+
+/// The cpu.stat files of the groups with the cpu controller.
 std::vector<std::string> cpu_stat_files(std::string_view proc_self_cgroup);
 
 /// throttled_usec (v2) or throttled_time (v1, ns) of a cpu.stat; nothing when it has neither.
 std::optional<Duration> throttled_time_in(std::string_view cpu_stat);
+
+/// The number behind `key` in a file of lines such as "oom_kill 3"; nothing without it.
+std::optional<std::uint64_t> number_in(std::string_view text, std::string_view key);
+
+/// A CPU quota, and where it is counted how often it was used up.
+struct CpuQuota {
+    double cores = 0;       ///< CPU seconds per second that it grants
+    std::string stat_file;  ///< its cpu.stat
+};
+
+/// The smallest quota over a process, from the text of its /proc/PID/cgroup; nothing when it
+/// has none, or none that is visible here.
+std::optional<CpuQuota> cpu_quota(std::string_view proc_cgroup);
+
+/// Cores of a cpu.max (v2): "50000 100000" is half a core. Nothing for "max".
+std::optional<double> cores_of_cpu_max(std::string_view text);
 
 }  // namespace loadline

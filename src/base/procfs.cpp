@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace loadline {
@@ -19,6 +20,11 @@ std::optional<std::string> read_first_line(const std::string& path) {
     std::string line;
     if (!std::getline(file, line)) return {};
     return line;
+}
+
+std::string read_text(const std::string& path) {
+    std::ifstream file{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{file}, {}};
 }
 
 Duration thread_cpu_time() {
@@ -98,6 +104,13 @@ std::uint64_t raise_fd_limit() {
         ::getrlimit(RLIMIT_NOFILE, &limit);
     }
     return limit.rlim_cur;
+}
+
+bool lower_fd_limit(std::uint64_t limit) {
+    rlimit both{};
+    if (::getrlimit(RLIMIT_NOFILE, &both) != 0) return false;
+    both.rlim_cur = limit;
+    return ::setrlimit(RLIMIT_NOFILE, &both) == 0;
 }
 
 }  // namespace loadline

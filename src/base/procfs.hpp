@@ -10,6 +10,9 @@ namespace loadline {
 /// The first line of a small file under /proc or /sys, without the newline; nothing if unreadable.
 std::optional<std::string> read_first_line(const std::string& path);
 
+/// All of a small file under /proc or /sys; empty if unreadable.
+std::string read_text(const std::string& path);
+
 /// CPU time this thread has used.
 Duration thread_cpu_time();
 
@@ -36,5 +39,8 @@ std::optional<std::uint64_t> time_wait_sockets();
 
 /// Raises RLIMIT_NOFILE to its hard limit and returns the limit in force.
 std::uint64_t raise_fd_limit();
+
+/// Sets RLIMIT_NOFILE (the soft one) to `limit`; false when it is above the hard limit.
+bool lower_fd_limit(std::uint64_t limit);
 
 }  // namespace loadline

@@ -89,11 +89,17 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
     app.add_option("--watch-pid", flags.watch_pid,
                    "the process behind the port (a number, or auto)")
         ->envname("LOADLINE_WATCH_PID");
+    app.add_option("--watch-redis", flags.watch_redis,
+                   "redis://... that the service uses: ask it what it is doing (default: the "
+                   "scenario's redis:// target)")
+        ->envname("LOADLINE_WATCH_REDIS")
+        ->type_name("URL");
     app.add_option(
            "--socket-tau", flags.socket_tau,
            "a CLOSE_WAIT socket older than this is stale (default: max(5s, 2 x slowest response))")
         ->envname("LOADLINE_SOCKET_TAU");
-    app.add_flag("--no-watch", flags.no_watch, "do not watch sockets");
+    app.add_flag("--no-watch", flags.no_watch,
+                 "do not watch the target: its sockets, its process, its Redis");
     app.add_option("--out", flags.out,
                    "this run's folder, exactly (default reports/<scenario>/<UTC time>)")
         ->envname("LOADLINE_OUT");
@@ -154,6 +160,15 @@ Result<TrialOptions> to_trial_options(const SharedFlags& flags) {
         options.socket_tau = *tau;
     }
     options.watch = !flags.no_watch;
+    if (!flags.watch_redis.empty()) {
+        auto url = parse_url(flags.watch_redis);
+        if (!url) return in_flag("--watch-redis", url.error());
+        if (url->scheme != "redis") {
+            return usage_error("--watch-redis: only redis:// can be asked");
+        }
+        if (!options.watch) return usage_error("--watch-redis and --no-watch exclude each other");
+        options.watch_redis = std::move(*url);
+    }
     return options;
 }
 

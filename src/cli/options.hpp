@@ -22,7 +22,7 @@ struct SharedFlags {
     std::string pipeline, timeout, connect_timeout, dns_ttl, tls_ca, tls_cert, tls_key;
     std::vector<std::string> sources;
     bool insecure = false, no_tls_resume = false;
-    std::string watch_pid, socket_tau;
+    std::string watch_pid, watch_redis, socket_tau;
     int watch_port = 0;
     bool no_watch = false, quiet = false, json = false;
     std::vector<std::string> arguments;  ///< the command line as typed, without the program

@@ -1,5 +1,7 @@
 #pragma once
 #include <atomic>
+#include <cstdint>
+#include <optional>
 
 #include "base/rate.hpp"
 #include "base/time.hpp"
@@ -23,6 +25,10 @@ public:
 
     /// The instant at which the request that arrives at `now` is finished.
     TimePoint admit(TimePoint now);
+
+    /// The same for a queue with room for `limit` requests, the one in service included:
+    /// nothing when it is full.
+    std::optional<TimePoint> admit(TimePoint now, std::uint64_t limit);
 
     /// How long a request that arrived at `now` would wait before its service starts.
     Duration backlog(TimePoint now) const;

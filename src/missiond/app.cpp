@@ -118,7 +118,11 @@ void App::handle(const HttpRequest& request, HttpResponder responder) {
     }
     const bool found = call.route < table.size();
     if (queue_ && (!found || table[call.route].queued)) {
-        call.responder.not_before(queue_->admit(Clock::now()));
+        const auto now = Clock::now();
+        const auto done = options_.queue_room ? queue_->admit(now, *options_.queue_room)
+                                              : std::optional{queue_->admit(now)};
+        if (!done) return call.refuse({503, "overloaded", "the queue is full; try again later"});
+        call.responder.not_before(*done);
     }
     if (found) {
         if (!request.query.empty() && table[call.route].handler != &App::list_missions) {

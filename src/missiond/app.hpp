@@ -23,6 +23,7 @@ struct AppOptions {
     unsigned kdf_threads = 1;
     bool strict_sessions = false;  ///< every request with a token asks the store for its session
     std::optional<Rate> capacity;
+    std::optional<std::uint64_t> queue_room;  ///< 503 beyond; nothing: the queue is endless
 };
 
 /// The service: takes requests from the server, checks them, asks the store and

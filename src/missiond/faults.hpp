@@ -15,6 +15,13 @@ namespace loadline::missiond {
 struct Faults {
     std::optional<Rate> capacity;           ///< above zero
     std::optional<double> leak_close_wait;  ///< share between 0 and 1
+    std::optional<std::uint64_t> queue;     ///< room in the capacity's queue; 503 beyond
+    std::optional<std::uint64_t> backlog;   ///< of the accept queue, in front of most_open
+    std::optional<std::uint64_t> nofile;    ///< limit of file descriptors
+
+    /// Connections that are served at a time with `backlog`; the others wait in the accept
+    /// queue, as before a server with so many workers.
+    static constexpr std::uint64_t most_open = 16;
 
     /// One line per active fault, as printed at the start.
     std::vector<std::string> describe() const;

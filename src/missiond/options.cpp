@@ -62,7 +62,10 @@ void define(CLI::App& app, RawOptions& raw, Options& options) {
     app.add_option(
            "--fault", raw.faults,
            "capacity=400/s: serves exactly that many requests a second, in turn;\n"
-           "leak-close-wait=2%: never closes that share of connections after the client's FIN")
+           "leak-close-wait=2%: never closes that share of connections after the client's FIN;\n"
+           "queue=1024: answers 503 beyond that many requests in the capacity's queue;\n"
+           "backlog=5: serves 16 connections at a time before an accept queue of 5;\n"
+           "nofile=512: may open that many files")
         ->type_name("FAULT")
         ->allow_extra_args(false);
     app.add_option(

@@ -78,6 +78,7 @@ AppOptions app_options(const Options& options) {
     app.kdf_threads = std::max(1u, std::thread::hardware_concurrency());
     app.strict_sessions = options.strict_sessions;
     app.capacity = options.faults.capacity;
+    app.queue_room = options.faults.queue;
     return app;
 }
 
@@ -104,6 +105,9 @@ void announce(const Options& options, std::uint16_t port) {
 
 Result<void> serve(const Options& options) {
     raise_fd_limit();
+    if (const auto& most = options.faults.nofile; most && !lower_fd_limit(*most)) {
+        return usage_error(fmt::format("--fault nofile={}: the system refuses it", *most));
+    }
 
     // The server outlives the app, the app's stores live on the server's contexts.
     App* app = nullptr;
@@ -113,6 +117,10 @@ Result<void> serve(const Options& options) {
     http.threads = options.threads;
     EvenShare leak{options.faults.leak_close_wait.value_or(0)};
     if (options.faults.leak_close_wait) http.leak_on_eof = [&leak] { return leak.next(); };
+    if (options.faults.backlog) {
+        http.backlog = static_cast<int>(*options.faults.backlog);
+        http.most_open = Faults::most_open;
+    }
     HttpServer server{http, [&app](const HttpRequest& request, HttpResponder responder) {
                           app->handle(request, std::move(responder));
                       }};

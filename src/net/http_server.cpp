@@ -19,6 +19,7 @@ using boost::system::error_code;
 
 constexpr auto sweep_period = milliseconds(250);
 constexpr int accept_batch = 64;
+constexpr auto full_pause = milliseconds(1);
 
 void sweep(ServerLoop& loop) {
     loop.sweep.expires_after(sweep_period);
@@ -114,7 +115,8 @@ Result<std::uint16_t> HttpServer::listen() {
     acceptor.open(endpoint.protocol(), ec);
     if (!ec) acceptor.set_option(tcp::acceptor::reuse_address{true}, ec);
     if (!ec) acceptor.bind(endpoint, ec);
-    if (!ec) acceptor.listen(asio::socket_base::max_listen_connections, ec);
+    const int most = asio::socket_base::max_listen_connections;
+    if (!ec) acceptor.listen(options_.backlog > 0 ? options_.backlog : most, ec);
     if (!ec) acceptor.non_blocking(true, ec);
     if (ec) return failed(ec);
     listener_ = std::move(listener);
@@ -140,7 +142,8 @@ void HttpServer::accept() {
     listener_->acceptor.async_wait(tcp::acceptor::wait_read, [this](const error_code& stopped) {
         if (stopped || !listener_->acceptor.is_open()) return;
         error_code ec;
-        for (int i = 0; i < accept_batch && !ec; ++i) {
+        if (full()) return accept_after(full_pause);
+        for (int i = 0; i < accept_batch && !ec && !full(); ++i) {
             auto& loop = *loops_[listener_->next % loops_.size()];
             tcp::socket socket{loop.context};
             listener_->acceptor.accept(socket, ec);
@@ -153,11 +156,19 @@ void HttpServer::accept() {
         if (!std::exchange(listener_->complained, true)) {
             log_warn("cannot accept: " + ec.message() + "; trying again every 50 ms");
         }
-        listener_->pause.expires_after(milliseconds(50));
-        listener_->pause.async_wait([this](const error_code& cancelled) {
-            if (!cancelled) accept();
-        });
+        accept_after(milliseconds(50));
     });
+}
+
+void HttpServer::accept_after(Duration pause) {
+    listener_->pause.expires_after(pause);
+    listener_->pause.async_wait([this](const error_code& cancelled) {
+        if (!cancelled) accept();
+    });
+}
+
+bool HttpServer::full() const {
+    return options_.most_open > 0 && counts().open >= options_.most_open;
 }
 
 void HttpServer::deal(tcp::socket socket, ServerLoop& loop) {

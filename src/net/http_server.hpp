@@ -79,6 +79,8 @@ struct HttpServerOptions {
     Duration request_timeout =
         seconds(10);  ///< first byte to whole head, and again to whole body; 408
     Duration idle_timeout = seconds(60);  ///< between requests; closed without a word
+    int backlog = 0;                      ///< of the kernel's accept queue; 0: the most it allows
+    std::uint64_t most_open = 0;  ///< connections beyond it wait in the accept queue; 0: no limit
     /// Asked once per connection, when the client's FIN is read and nothing is left to
     /// answer: true leaves the socket open for ever (CLOSE_WAIT). Thread-safe. Empty: never.
     std::function<bool()> leak_on_eof;
@@ -128,6 +130,8 @@ public:
 private:
     struct Listener;
     void accept();
+    void accept_after(Duration pause);
+    bool full() const;
     void deal(boost::asio::ip::tcp::socket socket, ServerLoop& loop);
 
     HttpServerOptions options_;

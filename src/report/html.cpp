@@ -8,6 +8,7 @@
 #include <random>
 
 #include "base/units.hpp"
+#include "report/cause_text.hpp"
 #include "report/chart_data.hpp"
 #include "report/figures.hpp"
 #include "report/html_certificate.hpp"
@@ -55,8 +56,8 @@ public:
 
     std::string text() const {
         return brand() + verdict() + key_figures() + certificate_section(result_, timeout_) +
-               slos() + probes_section(result_, timeout_) + over_time() + percentiles() + steps() +
-               outcomes() + sockets() + generator() + environment();
+               slos() + cause() + probes_section(result_, timeout_) + over_time() + percentiles() +
+               steps() + outcomes() + sockets() + generator() + environment();
     }
 
 private:
@@ -119,6 +120,18 @@ private:
                       {}, tone_of(clause.word), 1);
         }
         return heading("SLO") + table.text();
+    }
+
+    std::string cause() const {
+        if (!result_.cause) return {};
+        auto out = heading("Why", compared_text(*result_.cause));
+        HtmlTable table{"Why", {"<Cause", "<What changed", "<Began"}};
+        for (const auto& finding : result_.cause->findings) {
+            table.add({finding.code, finding.text, began_text(finding)}, {}, "fail", 0);
+        }
+        out += result_.cause->findings.empty() ? note(cause_unknown) : table.text();
+        for (const auto& what : result_.not_seen) out += note("Not seen: " + what);
+        return out;
     }
 
     std::string over_time() const {

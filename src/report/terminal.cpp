@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "base/units.hpp"
+#include "report/cause_text.hpp"
 #include "report/figures.hpp"
 #include "report/phases.hpp"
 #include "report/terminal_certificate.hpp"
@@ -40,6 +41,7 @@ public:
         headline();
         if (result_.capacity) write_certificate(paper_, *result_.capacity, timeout_);
         slos();
+        cause();
         write_probes(paper_, result_, timeout_);
         if (const auto text = measured_text(result_); !text.empty()) {
             paper_.blank_line();
@@ -83,6 +85,20 @@ private:
                  {"of " + count_text(clause.samples), Style::dim}});
         }
         paper_.write(table);
+    }
+
+    void cause() {
+        if (!result_.cause) return;
+        paper_.title("Why");
+        if (result_.cause->findings.empty()) paper_.sentence("  ", cause_unknown, Style::doubtful);
+        for (const auto& finding : result_.cause->findings) {
+            auto text = finding.text;
+            if (const auto began = began_text(finding); !began.empty()) text += "; " + began;
+            paper_.worded("  ", finding.code, Style::bad, text);
+        }
+        const auto compared = compared_text(*result_.cause);
+        if (!compared.empty()) paper_.sentence("  ", compared, Style::dim);
+        for (const auto& what : result_.not_seen) paper_.sentence("  not seen: ", what, Style::dim);
     }
 
     void ladder_of_transactions() {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "result/target_json.hpp"
 #include "result/verdict.hpp"
 #include "stats/hlog.hpp"
 #include "stats/quantile.hpp"
@@ -375,6 +376,25 @@ Json sockets_json(const SocketReport& s) {
     return out;
 }
 
+Json cause_json(const CauseReport& cause) {
+    Json out;
+    out["text"] = text(cause.findings.empty() ? cause_unknown : cause.findings.front().text);
+    out["findings"] = Json::array();
+    for (const auto& finding : cause.findings) {
+        Json one{{"code", finding.code}, {"text", text(finding.text)}};
+        if (finding.since) one["since_s"] = to_seconds(*finding.since);
+        if (finding.rate) one["rate_per_s"] = *finding.rate;
+        out["findings"].push_back(std::move(one));
+    }
+    for (const auto& [key, stretch] : {std::pair{"good", cause.good}, {"bad", cause.bad}}) {
+        if (!stretch) continue;
+        out[key] = {{"from_s", to_seconds(stretch->from)},
+                    {"length_s", to_seconds(stretch->length)}};
+        if (stretch->rate > 0) out[key]["rate_per_s"] = stretch->rate;
+    }
+    return out;
+}
+
 Json results(const RunResult& r) {
     const auto& plan = *r.plan;
     const auto& m = r.measurement;
@@ -409,6 +429,11 @@ Json results(const RunResult& r) {
         out["sockets"] = sockets_json(*r.sockets);
     } else if (!r.not_watched.empty()) {
         out["not_watched"] = text(r.not_watched);
+    }
+    if (r.cause) out["cause"] = cause_json(*r.cause);
+    if (!r.not_seen.empty()) {
+        out["not_seen"] = Json::array();
+        for (const auto& what : r.not_seen) out["not_seen"].push_back(text(what));
     }
     out["examples"] = Json::array();
     for (const auto& example : m.examples) {
@@ -484,6 +509,7 @@ Json timeline_json(const TimelinePoint& p) {
         if (s.fds) sockets["fds"] = *s.fds;
         if (s.fd_limit) sockets["fd_limit"] = *s.fd_limit;
     }
+    if (p.target) out["target"] = target_json(*p.target);
     return out;
 }
 

@@ -8,11 +8,13 @@
 #include "base/procfs.hpp"
 #include "base/rate.hpp"
 #include "plan/plan.hpp"
+#include "result/cause_report.hpp"
 #include "result/certificate.hpp"
 #include "result/selftest.hpp"
 #include "result/words.hpp"
 #include "stats/interval.hpp"
 #include "watch/socket_report.hpp"
+#include "watch/target.hpp"
 
 /// result: what happened, as values with one JSON form. Reports print these and compute
 /// nothing that another report would have to compute again.
@@ -77,6 +79,7 @@ struct TimelinePoint {
     double cpu_share_max = 0;
     GeneratorSecond generator;
     std::optional<SocketSample> sockets;
+    std::optional<TargetSecond> target;  ///< its process, kernel counters and Redis
 };
 
 /// The first few examples of an outcome, secrets masked.
@@ -142,6 +145,8 @@ struct RunResult {
     std::optional<SocketReport> sockets;  ///< absent: not watched
     std::string not_watched;              ///< then: why
     std::vector<SocketSample> socket_samples;
+    std::vector<std::string> not_seen;  ///< of the target; what it would take to see it
+    std::optional<CauseReport> cause;   ///< of a FAIL; also when the target was restarted
     Verdict verdict;
 };
 

@@ -7,6 +7,7 @@
 #include "base/stop.hpp"
 #include "result/generator.hpp"
 #include "result/verdict.hpp"
+#include "trial/cause.hpp"
 #include "trial/generator_meter.hpp"
 #include "trial/trial_history.hpp"
 
@@ -96,6 +97,7 @@ Result<std::unique_ptr<TrialStage>> TrialStage::open(std::shared_ptr<const Plan>
                                                      Observer observer) {
     std::unique_ptr<TrialStage> stage{new TrialStage{plan, options, std::move(observer)}};
     stage->start_watcher();
+    stage->watch_target();
     EngineOptions engine;
     engine.threads = options.threads;
     // A closed model says itself how many users there are, and what they may open.
@@ -140,6 +142,27 @@ void TrialStage::start_watcher() {
     }
 }
 
+/// Watches the process behind the watched port, and the target's Redis.
+void TrialStage::watch_target() {
+    if (!options_.watch) return;
+    TargetWatchOptions watch;
+    if (watcher_) {
+        watch.process = [watcher = watcher_.get()]() -> std::optional<int> {
+            const auto owner = watcher->owner();
+            return owner ? std::optional{owner->pid} : std::nullopt;
+        };
+    }
+    watch.redis = options_.watch_redis;
+    for (const auto& target : plan_->targets) {
+        if (!watch.redis && target.url.scheme == "redis") watch.redis = target.url;
+    }
+    if (watch.process || watch.redis) target_ = std::make_unique<TargetWatch>(std::move(watch));
+}
+
+std::vector<std::string> TrialStage::not_seen() const {
+    return target_ ? target_->not_seen() : std::vector<std::string>{};
+}
+
 TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow& window,
                                      const Engine::OnLoad& on_tick) {
     if (observer_.trial) observer_.trial(label, window.settle + window.length);
@@ -149,12 +172,14 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     Duration length_measured{}, cpu_busiest{};
     GeneratorFacts facts{m.total};
     TrialHistory history{plan_->steps.size()};
+    if (target_) target_->take();  // what was before is not this trial's
 
     auto result = engine_->run(window, [&](const SecondOfLoad& second) {
         auto point = point_of(second, *plan_, window);
         point.generator = meter.second(second.worker_cpu, second.length);
         point.since_start = began - opened_ + second.since_start;
         if (watcher_) point.sockets = watcher_->latest();
+        if (target_) point.target = target_->take();
         for (std::size_t i = 0; i < second.measured.steps.size(); ++i) {
             history.add(static_cast<StepIndex>(i), point.since_start - second.length, second.length,
                         second.measured.steps[i].response_time);
@@ -273,6 +298,11 @@ Result<RunResult> run_trial(std::shared_ptr<const Plan> plan, const TrialOptions
     result.clauses = judge_clauses(*plan, result.measurement);
     (*stage)->judge_sockets(result);
     result.verdict = judge(result.measurement, result.clauses, result.sockets);
+    result.not_seen = (*stage)->not_seen();
+    if (result.verdict.word != VerdictWord::invalid) {  // else the target is not to blame
+        result.cause =
+            explain_run(result.measurement, result.clauses, smallest_latency_limit(*plan));
+    }
     return result;
 }
 

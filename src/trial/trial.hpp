@@ -5,6 +5,7 @@
 
 #include "engine/engine.hpp"
 #include "result/trial_result.hpp"
+#include "watch/target_watch.hpp"
 #include "watch/watcher.hpp"
 
 /// trial: one trial of a plan, and the capacity search over trials. Puts engine and
@@ -22,6 +23,7 @@ struct TrialOptions {
     std::uint64_t seed = 1;
     std::optional<std::uint16_t> watch_port;  ///< nothing: the plan's, or the loopback target's
     std::optional<int> watch_pid;
+    std::optional<Url> watch_redis;  ///< nothing: the plan's first redis:// target, if it has one
     std::optional<Duration> socket_tau;
     bool watch = true;
 };
@@ -60,6 +62,9 @@ public:
     /// `result.sockets`, `not_watched` and `socket_samples`.
     void judge_sockets(RunResult& result);
 
+    /// What cannot be seen of the target, and what it would take.
+    std::vector<std::string> not_seen() const;
+
     const Plan& plan() const { return *plan_; }
     const std::vector<TargetAddresses>& addresses() const { return engine_->addresses(); }
     const TrialOptions& options() const { return options_; }
@@ -69,11 +74,13 @@ private:
     TrialStage(std::shared_ptr<const Plan> plan, const TrialOptions& options, Observer observer)
         : plan_{std::move(plan)}, options_{options}, observer_{std::move(observer)} {}
     void start_watcher();
+    void watch_target();
 
     std::shared_ptr<const Plan> plan_;
     TrialOptions options_;
     Observer observer_;
     std::unique_ptr<Watcher> watcher_;
+    std::unique_ptr<TargetWatch> target_;  ///< asks watcher_ whose process it is
     std::string not_watched_;
     std::optional<std::uint16_t> watched_port_;
     std::unique_ptr<Engine> engine_;

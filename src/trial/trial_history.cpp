@@ -34,6 +34,11 @@ void append(TimelinePoint& point, const TimelinePoint& later) {
                              &TimelinePoint::send_lag_p99, &TimelinePoint::pool_wait_p99}) {
         all.*worst = std::max(all.*worst, point.*worst);
     }
+    if (point.target) {
+        auto target = *point.target;
+        if (later.target) append(target, *later.target);
+        all.target = std::move(target);
+    }
     all.cpu_share_max = std::max(all.cpu_share_max, point.cpu_share_max);
     point = std::move(all);
 }

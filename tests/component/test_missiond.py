@@ -1,6 +1,8 @@
 """missiond as its users see it, on both stores."""
 import concurrent.futures
 import json
+import os
+import pathlib
 import signal
 import socket
 import threading
@@ -554,11 +556,13 @@ class CommandLine(unittest.TestCase):
     def test_what_is_not_served_is_refused_by_name(self):
         cases = [
             (["--nonsense"], "--nonsense"),
-            (["--fault", "stall=1s/10s"], "--fault stall=1s/10s: this version serves only capacity and leak-close-wait"),
+            (["--fault", "stall=1s/10s"], "--fault stall=1s/10s: this version serves only capacity, "),
             (["--fault", "typo=1"], "--fault typo=1: there is no such fault"),
             (["--fault", "capacity=0"], "above zero"),
             (["--fault", "capacity=fast"], 'rate "fast" is not like 500, 500/s or 30/m'),
             (["--fault", "leak-close-wait=2"], 'share "2" is not like 5% or 0.05'),
+            (["--fault", "queue=9"], "--fault queue: it is the queue before --fault capacity=RATE"),
+            (["--fault", "nofile=3"], "--fault nofile=3: between 32 and 1000000"),
             (["--store", "disk"], "--store disk: there are memory and redis://"),
             (["--store", "rediss://localhost"], "serves only redis://"),
             (["--users", "redis://localhost"], "--users needs --store redis://"),
@@ -698,6 +702,42 @@ class Faults(unittest.TestCase):
                 done = sorted(done)
             for number, at in enumerate(done, 1):  # the n-th of a burst is done after n/20 s
                 self.assertAlmostEqual(at - begin, number / 20, delta=0.045)
+
+    def test_a_queue_answers_503_beyond_its_room(self):
+        with Missiond("--fault", "capacity=5/s", "--fault", "queue=3") as service:
+            wires = [socket.create_connection(("127.0.0.1", service.port), 20) for _ in range(8)]
+            for wire in wires:
+                wire.sendall(b"GET /missions HTTP/1.1\r\n\r\n")
+            replies = [wire.recv(65536).split()[1] for wire in wires]
+            for wire in wires:
+                wire.close()
+            self.assertEqual(sorted(replies), [b"200"] * 3 + [b"503"] * 5)
+            self.assertEqual(service.get("/healthz/live").status, 200)
+
+    def test_a_backlog_keeps_what_is_beyond_its_connections_in_the_kernel(self):
+        with Missiond("--fault", "backlog=5") as service:
+            wires = [socket.create_connection(("127.0.0.1", service.port), 20) for _ in range(16 + 3)]
+            # The 17th is connected, but nobody accepts it before one of the 16 is gone.
+            last = wires[16]
+            last.sendall(b"GET /healthz/live HTTP/1.1\r\n\r\n")
+            last.settimeout(0.3)
+            with self.assertRaises(TimeoutError):
+                last.recv(65536)
+            wires[0].close()
+            last.settimeout(20)
+            self.assertIn(b" 200 ", last.recv(65536))
+            for wire in wires:
+                wire.close()
+
+    def test_nofile_ends_what_it_can_accept(self):
+        with Missiond("--fault", "nofile=64") as service:
+            wires = [socket.create_connection(("127.0.0.1", service.port), 20) for _ in range(100)]
+            limit = pathlib.Path(f"/proc/{service.pid}/limits").read_text()
+            self.assertRegex(limit, r"Max open files +64 ")
+            wait_until(lambda: len(os.listdir(f"/proc/{service.pid}/fd")) == 64, "the limit to be reached")
+            for wire in wires:
+                wire.close()
+            self.assertEqual(service.get("/healthz/live").status, 200)
 
     def leak(self, share, connections):
         with Missiond("--fault", f"leak-close-wait={share}") as service:

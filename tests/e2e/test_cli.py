@@ -136,6 +136,10 @@ class Refusals(AgainstNginx):
         self.refused(self.loadline("run", "x.json", "--strict-sockets"), "--strict-sockets", "not served")
         self.refused(self.loadline("replay", "a"), "replay", "not served")
 
+    def test_a_redis_that_cannot_be_asked_is_refused(self):
+        for flags, text in ((["rediss://127.0.0.1"], "only redis://"), (["redis://127.0.0.1", "--no-watch"], "--no-watch")):
+            self.refused(self.loadline(self.nginx.url, "--watch-redis", *flags), "--watch-redis", text)
+
     def test_a_flag_that_cannot_be_read_is_named(self):
         scenario = self.scenario(one_request(self.nginx.url))
         for flag, value in (("--rate", "fast"), ("--rate", "-5"), ("--duration", "30"), ("--duration", "soon"),

@@ -33,5 +33,25 @@ TEST(ThrottledTime, IsReadFromBothVersions) {
     EXPECT_EQ(throttled_time_in("usage_usec 5\n"), std::nullopt);
 }
 
+TEST(CgroupFolders, AreThoseOfTheControllerAskedFor) {
+    EXPECT_THAT(cgroup_folders("4:memory:/a/b\n1:cpu:/\n", "memory"),
+                ElementsAre("/sys/fs/cgroup/memory/a/b", "/sys/fs/cgroup/memory/a",
+                            "/sys/fs/cgroup/memory"));
+}
+
+TEST(NumberIn, TakesWholeKeysAlone) {
+    const auto* text = "oom 5\noom_kill_disable 0\noom_kill 3\n";
+    EXPECT_EQ(number_in(text, "oom_kill"), 3u);
+    EXPECT_EQ(number_in(text, "oom"), 5u);
+    EXPECT_EQ(number_in(text, "kill"), std::nullopt);
+    EXPECT_EQ(number_in("oom_kill x\n", "oom_kill"), std::nullopt);
+}
+
+TEST(CpuMax, IsAShareOfItsPeriodOrNone) {
+    EXPECT_EQ(cores_of_cpu_max("50000 100000\n"), 0.5);
+    EXPECT_EQ(cores_of_cpu_max("max 100000\n"), std::nullopt);
+    EXPECT_EQ(cores_of_cpu_max(""), std::nullopt);
+}
+
 }  // namespace
 }  // namespace loadline

@@ -28,6 +28,15 @@ TEST(ServiceQueue, ServesABurstOneByOne) {
     EXPECT_EQ(queue.backlog(start + seconds(9)), Duration{});
 }
 
+TEST(ServiceQueue, WithLimitedRoomTakesThatManyAndRefusesTheNext) {
+    ServiceQueue queue{Rate::per_second(400)};
+    for (int i = 1; i <= 8; ++i) EXPECT_EQ(queue.admit(start, 8), start + i * milliseconds(2.5));
+    EXPECT_FALSE(queue.admit(start, 8));
+    EXPECT_EQ(queue.backlog(start), milliseconds(20)) << "the refused one takes no room";
+    EXPECT_FALSE(queue.admit(start + milliseconds(2.4), 8)) << "the first is still in service";
+    EXPECT_EQ(queue.admit(start + milliseconds(2.5), 8), start + milliseconds(22.5));
+}
+
 TEST(ServiceQueue, LetsNothingWaitWhenEvenArrivalsAreSlowerThanIt) {
     ServiceQueue queue{Rate::per_second(400)};
     const auto arrivals = Rate::per_second(380);

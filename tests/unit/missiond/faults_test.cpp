@@ -6,14 +6,20 @@
 namespace loadline::missiond {
 namespace {
 
-TEST(ParseFaults, ReadsTheTwoItServes) {
-    const std::string texts[] = {"capacity=400/s", "leak-close-wait=2%"};
+TEST(ParseFaults, ReadsThoseItServes) {
+    const std::string texts[] = {"capacity=400/s", "leak-close-wait=2%", "queue=1k", "backlog=5",
+                                 "nofile=64"};
     const auto faults = parse_faults(texts);
     ASSERT_TRUE(faults) << faults.error().message;
     EXPECT_DOUBLE_EQ(faults->capacity->per_second(), 400);
     EXPECT_DOUBLE_EQ(*faults->leak_close_wait, 0.02);
-    EXPECT_THAT(faults->describe(),
-                testing::ElementsAre("fault capacity=400/s", "fault leak-close-wait=2%"));
+    EXPECT_THAT(
+        faults->describe(),
+        testing::ElementsAre("fault capacity=400/s", "fault leak-close-wait=2%", "fault queue=1000",
+                             "fault backlog=5, 16 connections at a time", "fault nofile=64"));
+    EXPECT_EQ(faults->queue, 1000u);
+    EXPECT_EQ(faults->backlog, 5u);
+    EXPECT_EQ(faults->nofile, 64u);
 }
 
 TEST(ParseFaults, RefusesTheRestByName) {
@@ -21,11 +27,19 @@ TEST(ParseFaults, RefusesTheRestByName) {
         const char *text, *message;
     } rows[] = {
         {"stall=1s/10s",
-         "--fault stall=1s/10s: this version serves only capacity and leak-close-wait"},
-        {"never-read", "--fault never-read: this version serves only capacity and leak-close-wait"},
+         "--fault stall=1s/10s: this version serves only capacity, leak-close-wait, queue, "
+         "backlog and nofile"},
         {"nothing",
-         "--fault nothing: there is no such fault; there are capacity and leak-close-wait"},
-        {"", "--fault : there is no such fault; there are capacity and leak-close-wait"},
+         "--fault nothing: there is no such fault; there are capacity, leak-close-wait, queue, "
+         "backlog and nofile"},
+        {"",
+         "--fault : there is no such fault; there are capacity, leak-close-wait, queue, backlog "
+         "and nofile"},
+        {"queue=9",
+         "--fault queue: it is the queue before --fault capacity=RATE, which is not given"},
+        {"queue=0", "--fault queue=0: between 1 and 1000000"},
+        {"backlog=-1", "--fault backlog=-1: count \"-1\" is not like 64, 10k or 2M"},
+        {"nofile=3", "--fault nofile=3: between 32 and 1000000"},
         {"capacity", "--fault capacity: rate \"\" is not like 500, 500/s or 30/m"},
         {"capacity=0/s",
          "--fault capacity=0/s: the capacity must be above zero and at most 10^9/s"},

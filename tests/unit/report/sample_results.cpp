@@ -241,6 +241,19 @@ RunResult failing_run() {
                  {{"slo", "p99 < 100ms: > 10.0 s"},
                   {"slo", "errors < 0.1%: 4.76 % of 1050 failed"},
                   {"too_few_samples", "p99(settle) < 250ms: 50 samples are too few to say"}}};
+    auto& cause = r.cause.emplace();
+    cause.findings = {
+        {"redis_slow",
+         "Redis was slow: a PING took up to 812 ms (300 µs in the good seconds); 3 commands in "
+         "its slow log took 2.41 s, the longest 804 ms (EVALSHA)",
+         6s, 100.0},
+        {"http_5xx",
+         "20 of 300 requests were answered 5xx: 6.67 % (0 % in the good seconds); the first: HTTP "
+         "503 {\"error\":\"overloaded\"...",
+         7s, 100.0}};
+    cause.good = {0s, 5s, 100};
+    cause.bad = {5s, 3s, 100};
+    r.not_seen = {"the descriptors of process 77: needs its user, or CAP_SYS_PTRACE"};
     Rng rng{7, 1};
     for (int t = 0; t < 12; ++t) {
         auto p = second_at(t, 100, 5ms, 2, rng);

@@ -73,6 +73,12 @@ RunResult full_run() {
     sockets.leak_fraction = 0.02;
     sockets.leak_fraction_interval = {0.006, 0.07};
     sockets.oldest = {{"127.0.0.1:40000", seconds{3}, seconds{4}, 1, 99}};
+    auto& cause = run.cause.emplace();
+    cause.findings = {{"cpu_quota", "the CPU quota was used up", seconds{3}, 120.0},
+                      {"http_5xx", "5 of 100 requests", {}, {}}};
+    cause.good = {seconds{0}, seconds{2}, 50};
+    cause.bad = {seconds{2}, seconds{8}, 0};
+    run.not_seen = {"the descriptors of process 4711: needs its user, or CAP_SYS_PTRACE"};
     run.verdict = {VerdictWord::fail, {{"leak", sockets.text}}};
     return run;
 }
@@ -313,12 +319,45 @@ TEST(TimelineJson, IsOneSecond) {
     EXPECT_FALSE(line["sockets"].contains("fd_limit"));
 }
 
+TEST(SummaryJson, NamesTheCauseOrSaysThatItIsUnknown) {
+    auto run = full_run();
+    const Json known = summary_json(run)["results"]["cause"];
+    EXPECT_EQ(known["text"], "the CPU quota was used up");
+    EXPECT_EQ(known["findings"][0]["since_s"], 3);
+    EXPECT_EQ(known["findings"][0]["rate_per_s"], 120);
+    EXPECT_FALSE(known["findings"][1].contains("since_s"));
+    EXPECT_EQ(known["good"], Json({{"from_s", 0}, {"length_s", 2}, {"rate_per_s", 50}}));
+    EXPECT_FALSE(known["bad"].contains("rate_per_s")) << "a closed model";
+    run.cause->findings.clear();
+    const Json unknown = summary_json(run)["results"]["cause"];
+    EXPECT_EQ(unknown["text"], cause_unknown);
+    EXPECT_TRUE(unknown["findings"].empty());
+    run.cause.reset();
+    EXPECT_FALSE(summary_json(run)["results"].contains("cause"));
+}
+
+TEST(TimelineJson, HasWhatIsKnownOfTheTargetAndNothingElse) {
+    TimelinePoint point;
+    auto& target = point.target.emplace();
+    auto& process = target.process.emplace();
+    process.pid = 77;
+    process.cores_used = 0.25;
+    process.cores = 0.5;
+    process.quota = true;
+    target.redis.emplace().ping = milliseconds{2};
+    const Json line = timeline_json(point)["target"];
+    EXPECT_EQ(line["process"], Json({{"pid", 77}, {"cores_used", 0.25}, {"quota_cores", 0.5}}));
+    EXPECT_EQ(line["redis"], Json({{"slow_commands", 0}, {"ping_ms", 2}}));
+    EXPECT_FALSE(line.contains("kernel"));
+}
+
 TEST(TimelineJson, AnEmptySecondHasNoLatencies) {
     const Json line = timeline_json(TimelinePoint{});
     for (const auto& [key, value] : line.items()) {
         EXPECT_THAT(key, testing::Not(testing::EndsWith("_ms")));
     }
     EXPECT_FALSE(line.contains("sockets"));
+    EXPECT_FALSE(line.contains("target"));
 }
 
 }  // namespace

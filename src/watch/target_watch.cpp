@@ -1,0 +1,85 @@
+#include "watch/target_watch.hpp"
+
+#include <algorithm>
+
+#include "base/procfs.hpp"
+
+namespace loadline {
+namespace {
+
+constexpr Duration shortest_period = std::chrono::milliseconds{500};
+constexpr Duration longest_period = std::chrono::seconds{5};
+constexpr Duration question_period = std::chrono::seconds{1};
+
+}  // namespace
+
+TargetWatch::TargetWatch(TargetWatchOptions options) : options_{std::move(options)} {
+    if (options_.redis) redis_.emplace(context_, *options_.redis);
+    thread_ = std::thread{[this] { run(); }};
+}
+
+TargetWatch::~TargetWatch() {
+    context_.stop();
+    thread_.join();
+}
+
+void TargetWatch::run() {
+    look();
+    context_.run();
+}
+
+/// One look at everything, and the appointment for the next one.
+void TargetWatch::look() {
+    const auto cpu = thread_cpu_time();
+    const auto now = Clock::now();
+    TargetSecond second;
+    second.length = now - std::exchange(last_, now);
+    if (options_.process) {
+        const auto pid = options_.process();
+        second.process = process_.look(pid, second.length);
+        second.kernel = kernel_.look(pid);
+    }
+    if (redis_) {
+        second.redis = redis_->take();
+        if (now >= next_question_) {
+            redis_->ask();
+            next_question_ = now + question_period - shortest_period / 2;
+        }
+    }
+    auto not_seen = list_not_seen(second);
+    {
+        const std::lock_guard lock{mutex_};
+        not_seen_ = std::move(not_seen);
+        if (!gathered_) gathered_.emplace();
+        append(*gathered_, second);
+    }
+    const auto cost = thread_cpu_time() - cpu;
+    timer_.expires_after(std::clamp<Duration>(100 * cost, shortest_period, longest_period));
+    timer_.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled) look();
+    });
+}
+
+std::vector<std::string> TargetWatch::list_not_seen(const TargetSecond& second) const {
+    auto list = process_.not_seen();
+    if (options_.process && !second.process) {
+        list.emplace_back(
+            "the target's process (CPU, run queue, memory, descriptors, restarts): it is not "
+            "visible here; needs its user or CAP_SYS_PTRACE, and in containers its PID namespace "
+            "(--watch-pid)");
+    }
+    if (redis_ && !redis_->not_seen().empty()) list.push_back(redis_->not_seen());
+    return list;
+}
+
+std::optional<TargetSecond> TargetWatch::take() {
+    const std::lock_guard lock{mutex_};
+    return std::exchange(gathered_, {});
+}
+
+std::vector<std::string> TargetWatch::not_seen() const {
+    const std::lock_guard lock{mutex_};
+    return not_seen_;
+}
+
+}  // namespace loadline

@@ -1,0 +1,148 @@
+// What is read of the target's process, kernel and Redis: texts of known content, and merging.
+#include "watch/target.hpp"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include "watch/kernel_counters.hpp"
+#include "watch/process.hpp"
+#include "watch/redis_info.hpp"
+
+namespace loadline {
+namespace {
+
+using std::chrono::microseconds;
+using testing::Contains;
+
+TEST(ProcessStat, IsReadBehindACommandThatLooksLikeIts) {
+    // Fields 14 and 15 are the CPU ticks, 20 threads, 22 the start, 24 pages.
+    const auto stat = parse_process_stat(
+        "77 (a ) S 1 (b) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0 6 0 9999 4096 25 "
+        "18446744073709551615");
+    ASSERT_TRUE(stat);
+    EXPECT_EQ(stat->cpu, seconds(200.0 / static_cast<double>(::sysconf(_SC_CLK_TCK))));
+    EXPECT_EQ(stat->threads, 6u);
+    EXPECT_EQ(stat->start, 9999u);
+    EXPECT_EQ(stat->resident_bytes, 25u * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
+}
+
+TEST(ProcessStat, IsNothingForAnEndedProcessAndForOtherTexts) {
+    EXPECT_FALSE(parse_process_stat("77 (a) Z 1 2 3 4 5 6 7 8 9 10 1 5 0 0 20 0 1 0 9 40 25 0"));
+    EXPECT_FALSE(parse_process_stat("77 (a) S 1 2"));
+    EXPECT_FALSE(parse_process_stat(""));
+}
+
+TEST(ScheduleStatText, HasTimeOnTheCoreAndTimeWithout) {
+    const auto stat = parse_schedstat("72931527 27390390 316\n");
+    ASSERT_TRUE(stat);
+    EXPECT_EQ(stat->cpu, Duration{72931527});
+    EXPECT_EQ(stat->waited, Duration{27390390});
+    EXPECT_FALSE(parse_schedstat(""));
+}
+
+TEST(ProcessMeter, SeesThisProcess) {
+    ProcessMeter meter;
+    const auto first = meter.look(::getpid(), {});
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->pid, ::getpid());
+    EXPECT_GE(first->processes, 1u);
+    EXPECT_FALSE(first->cores_used) << "there is nothing to compare with";
+    const auto second = meter.look(::getpid(), seconds(1));
+    ASSERT_TRUE(second);
+    EXPECT_TRUE(second->cores_used);
+    EXPECT_GE(second->cores.value_or(0), 0.01);
+    EXPECT_GE(second->threads.value_or(0), 1u);
+    EXPECT_GE(second->fds.value_or(0), 3u);
+    EXPECT_GT(second->resident_bytes.value_or(0), 100'000u);
+    EXPECT_EQ(second->restarts, 0u);
+    EXPECT_FALSE(second->gone);
+}
+
+TEST(ProcessMeter, TellsAnotherProcessFromTheSameAndAnEndFromBoth) {
+    ProcessMeter meter;
+    EXPECT_FALSE(meter.look({}, {})) << "none was ever seen";
+    ASSERT_TRUE(meter.look(::getpid(), {}));
+    const auto gone = meter.look({}, seconds(1));
+    ASSERT_TRUE(gone);
+    EXPECT_TRUE(gone->gone);
+    EXPECT_EQ(gone->pid, ::getpid());
+    const auto back = meter.look(::getpid(), seconds(1));
+    EXPECT_FALSE(back->gone);
+    EXPECT_EQ(back->restarts, 0u) << "it was out of sight, but the same";
+    EXPECT_EQ(meter.look(::getppid(), seconds(1))->restarts, 1u);
+}
+
+constexpr const char* netstat =
+    "TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPSynRetrans\n"
+    "TcpExt: 1 42 43 7\n"
+    "IpExt: InNoRoutes InTruncatedPkts\n"
+    "IpExt: 0 0\n";
+constexpr const char* snmp =
+    "Ip: Forwarding DefaultTTL\nIp: 1 64\n"
+    "Tcp: RtoAlgorithm OutSegs RetransSegs\nTcp: 1 1000 12\n";
+
+TEST(KernelCounters, AreReadByNameAndSynsAreCountedApart) {
+    const auto counts = parse_kernel_counters(netstat, snmp);
+    ASSERT_TRUE(counts);
+    EXPECT_EQ(counts->listen_overflows, 42u);
+    EXPECT_EQ(counts->segments, 1000u);
+    EXPECT_EQ(counts->syn_retransmits, 7u);
+    EXPECT_EQ(counts->retransmits, 5u);
+    EXPECT_FALSE(parse_kernel_counters("", snmp));
+    EXPECT_FALSE(parse_kernel_counters(netstat, ""));
+}
+
+constexpr const char* info =
+    "# Server\r\nredis_version:7.0.15\r\nrun_id:abc\r\n# Clients\r\nconnected_clients:3\r\n"
+    "blocked_clients:2\r\n# "
+    "Memory\r\nused_memory:1000\r\nused_memory_human:1K\r\nmaxmemory:2000\r\n"
+    "# Stats\r\ntotal_commands_processed:500\r\nevicted_keys:9\r\n# CPU\r\nused_cpu_sys:3.5\r\n"
+    "used_cpu_user:4.5\r\n";
+
+TEST(RedisInfo, IsReadByWholeNames) {
+    const auto figures = parse_redis_info(info);
+    ASSERT_TRUE(figures);
+    EXPECT_EQ(figures->run_id, "abc");
+    EXPECT_EQ(figures->clients, 3u);
+    EXPECT_EQ(figures->blocked, 2u);
+    EXPECT_EQ(figures->used_bytes, 1000u);
+    EXPECT_EQ(figures->max_bytes, 2000u);
+    EXPECT_EQ(figures->commands, 500u);
+    EXPECT_EQ(figures->evicted, 9u);
+    EXPECT_EQ(figures->cpu, seconds(8));
+    EXPECT_FALSE(parse_redis_info("-NOPERM"));
+}
+
+TEST(RedisInfo, TakesTheMainThreadsCpuWhereItIsTold) {
+    const auto text =
+        std::string{info} + "used_cpu_sys_main_thread:1.0\r\nused_cpu_user_main_thread:1.5\r\n";
+    EXPECT_EQ(parse_redis_info(text)->cpu, seconds(2.5));
+}
+
+TEST(TargetSecond, AddsCountsAndTakesTheMeanOfRates) {
+    TargetSecond a, b;
+    a.length = seconds(1);
+    b.length = seconds(3);
+    a.process.emplace().cores_used = 1;
+    a.process->fds = 90;
+    a.process->restarts = 1;
+    b.process.emplace().cores_used = 2;
+    b.process->fds = 50;
+    b.process->throttled = 0.5;
+    a.kernel.emplace().listen_overflows = 4;
+    b.kernel.emplace().listen_overflows = 5;
+    b.redis.emplace().slow = 2;
+    b.redis->slowest = seconds(1);
+    append(a, b);
+    EXPECT_EQ(a.length, seconds(4));
+    EXPECT_DOUBLE_EQ(*a.process->cores_used, 1.75);
+    EXPECT_DOUBLE_EQ(*a.process->throttled, 0.5) << "known of one stretch alone";
+    EXPECT_EQ(a.process->fds, 90u);
+    EXPECT_EQ(a.process->restarts, 1u);
+    EXPECT_EQ(a.kernel->listen_overflows, 9u);
+    EXPECT_EQ(a.redis->slow, 2u);
+    EXPECT_EQ(a.redis->slowest, seconds(1));
+}
+
+}  // namespace
+}  // namespace loadline

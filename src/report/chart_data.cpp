@@ -1,7 +1,11 @@
 #include "report/chart_data.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 
+#include "report/certificate.hpp"
 #include "report/figures.hpp"
 #include "report/spectrum.hpp"
 
@@ -128,16 +132,77 @@ Json sockets(const RunResult& result) {
     return out;
 }
 
-Json probes(const RunResult& result) {
-    Json out = Json::array();
-    if (!result.capacity) return out;
-    for (const auto& p : result.capacity->probes) {
-        out.push_back({{"rate", short_number(p.rate.per_second())},
-                       {"p50", ms_or_null(p.p50)},
-                       {"p99", ms_or_null(p.p99)},
-                       {"word", to_string(p.word)},
-                       {"hold", p.kind == ProbeResult::Kind::hold}});
+/// The percentile that the binding clause is about, where the probes have it; else p99.
+struct ShownPercentile {
+    const char* name = "p99";
+    Duration ProbeResult::*value = &ProbeResult::p99;
+    std::optional<Duration> limit;
+};
+
+ShownPercentile shown_percentile(const RunResult& result) {
+    const struct {
+        double quantile;
+        ShownPercentile shown;
+    } rows[] = {{.5, {"p50", &ProbeResult::p50, {}}},
+                {.9, {"p90", &ProbeResult::p90, {}}},
+                {.99, {"p99", &ProbeResult::p99, {}}},
+                {.999, {"p99.9", &ProbeResult::p999, {}}}};
+    const ClauseResult* chosen = nullptr;
+    for (const auto& clause : result.clauses) {
+        if (clause.clause.metric != SloClause::Metric::percentile ||
+            clause.clause.scope != SloClause::Scope::transactions) {
+            continue;
+        }
+        const bool binding = clause.clause.text == result.capacity->binding_clause;
+        if (binding || !chosen) chosen = &clause;
+        if (binding) break;
     }
+    if (!chosen) return {};
+    for (auto row : rows) {
+        if (std::abs(chosen->clause.quantile - row.quantile) > 1e-9) continue;
+        row.shown.limit = chosen->clause.limit;
+        return row.shown;
+    }
+    return {};
+}
+
+/// Each probe over the load that it asked for, in transactions/s, by rising load.
+Json curve_probes(const CapacityResult& capacity, const ShownPercentile& shown) {
+    auto probes = capacity.probes;
+    std::stable_sort(probes.begin(), probes.end(),
+                     [](const auto& a, const auto& b) { return a.rate < b.rate; });
+    Json out = Json::array();
+    for (const auto& p : probes) {
+        const auto load = p.rate.per_second() * capacity.transactions_per_journey;
+        out.push_back({{"load", short_number(load)},
+                       {"rate", short_number(p.rate.per_second())},
+                       {"tps", short_number(p.transactions_per_s)},
+                       {"n", p.requests},
+                       {"length_s", rounded(to_seconds(p.length), 1e-2)},
+                       {"p50", ms_or_null(p.p50)},
+                       {"shown", ms_or_null(p.*shown.value)},
+                       {"word", to_string(p.word)},
+                       {"kind", to_string(p.kind)}});
+    }
+    return out;
+}
+
+Json curve(const CapacityResult& c, const RunResult& result) {
+    const auto shown = shown_percentile(result);
+    Json out;
+    out["percentile"] = shown.name;
+    if (shown.limit) {
+        out["limit_ms"] = to_ms(*shown.limit);
+        out["limit_text"] = fmt::format("SLO {} {}", shown.name, round_duration(*shown.limit));
+    }
+    out["probes"] = curve_probes(c, shown);
+    if (c.interval && c.estimate_tps) {
+        const auto k = c.transactions_per_journey;
+        out["estimate"] = {short_number(c.interval->q05 * k), short_number(*c.estimate_tps),
+                           short_number(c.interval->q95 * k)};
+    }
+    if (c.confirmed_tps) out["confirmed"] = short_number(*c.confirmed_tps);
+    if (knee_reached(c)) out["knee"] = short_number(c.curve[*c.knee].tps);
     return out;
 }
 
@@ -161,7 +226,7 @@ Json chart_data(const RunResult& result) {
     out["unanswered"] = unanswered_spans(points);
     out["spectrum"] = spectrum(result);
     out["sockets"] = sockets(result);
-    out["probes"] = probes(result);
+    if (result.capacity) out["curve"] = curve(*result.capacity, result);
     return out;
 }
 

@@ -5,20 +5,9 @@
 #include "base/time.hpp"
 #include "report/comparison.hpp"
 #include "report/markup.hpp"
-#include "report/text.hpp"
 
 namespace loadline {
 namespace {
-
-/// One cell of a Markdown table, or a line: what Markdown or HTML would obey is escaped.
-std::string markdown(std::string_view text) {
-    std::string out;
-    for (const char c : printable(text)) {
-        if (std::string_view{"\\`*_[]<>|#"}.find(c) != std::string_view::npos) out += '\\';
-        out += c;
-    }
-    return out;
-}
 
 const char* mark_of(CompareWord word) {
     switch (word) {
@@ -42,9 +31,9 @@ void markdown_table(std::ostream& out, const Comparison& c, bool steps) {
         if (figure.scope.empty() == steps) continue;
         const auto text = text_of(figure);
         const auto name = steps ? figure.scope + " " + text.name : text.name;
-        out << fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} |\n", markdown(name), text.base,
-                           text.candidate, text.change, text.interval, markdown(text.p), text.limit,
-                           text.word);
+        out << fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} |\n", escape_markdown(name),
+                           text.base, text.candidate, text.change, text.interval,
+                           escape_markdown(text.p), text.limit, text.word);
     }
 }
 
@@ -91,17 +80,18 @@ void junit_case(std::ostream& out, const Comparison& c, const ComparedFigure& fi
 
 void write_comparison_markdown(std::ostream& out, const Comparison& c) {
     out << fmt::format("### {} {}: {}\n\n", mark_of(c.word), to_string(c.word),
-                       markdown(sentence_of(c)));
+                       escape_markdown(sentence_of(c)));
     for (std::size_t i = 1; i < c.reasons.size(); ++i) {
-        out << "- " << markdown(c.reasons[i].text) << '\n';
+        out << "- " << escape_markdown(c.reasons[i].text) << '\n';
     }
     if (c.reasons.size() > 1) out << '\n';
     if (const auto setup = setup_text(c); !setup.empty()) {
-        out << markdown(c.scenario_name + ": " + setup) << "\n\n";
+        out << escape_markdown(c.scenario_name + ": " + setup) << "\n\n";
     }
-    if (const auto note = within_process_note(c); !note.empty()) out << markdown(note) << "\n\n";
-    out << fmt::format("base: {}  \ncandidate: {}\n\n", markdown(c.base.source),
-                       markdown(c.candidate.source));
+    if (const auto note = within_process_note(c); !note.empty())
+        out << escape_markdown(note) << "\n\n";
+    out << fmt::format("base: {}  \ncandidate: {}\n\n", escape_markdown(c.base.source),
+                       escape_markdown(c.candidate.source));
     markdown_table(out, c, false);
     if (has_steps(c)) {
         out << "\n<details><summary>steps</summary>\n\n";
@@ -109,7 +99,7 @@ void write_comparison_markdown(std::ostream& out, const Comparison& c) {
         out << "\n</details>\n";
     }
     if (!c.notes.empty()) out << '\n';
-    for (const auto& note : c.notes) out << "- " << markdown(note) << '\n';
+    for (const auto& note : c.notes) out << "- " << escape_markdown(note) << '\n';
 }
 
 void write_comparison_junit(std::ostream& out, const Comparison& c) {

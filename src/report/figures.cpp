@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/units.hpp"
 #include "result/verdict.hpp"
@@ -136,9 +137,14 @@ std::string rate_text(double per_second, const char* unit) {
 std::string actual_text(const ClauseResult& clause) {
     if (clause.samples == 0) return "no samples";
     if (clause.clause.metric == SloClause::Metric::errors) return format_share(clause.actual_share);
-    if (clause.actual) return format_duration(*clause.actual);
-    if (clause.actual_over) return "> " + round_duration(*clause.actual_over);
-    return "too few samples";
+    auto text = clause.actual        ? format_duration(*clause.actual)
+                : clause.actual_over ? "> " + round_duration(*clause.actual_over)
+                                     : std::string{"too few samples"};
+    if (clause.windows > 0) {
+        text += fmt::format(" in the worst of {} windows, {} broken", clause.windows,
+                            clause.windows_broken);
+    }
+    return text;
 }
 
 std::string meaning_of(const StuckSocket& socket) {
@@ -211,6 +217,7 @@ Headline headline_of(const RunResult& result) {
     }
 
     const auto& capacity = result.capacity;
+    if (capacity) head.advice = capacity->advice;
     if (capacity && tone_of(capacity->word) == head.tone) {
         head.word = capacity->word;
         head.sentence = capacity->text;
@@ -226,6 +233,22 @@ Headline headline_of(const RunResult& result) {
         }
     }
     return head;
+}
+
+std::string topology_note(const RunResult& result) {
+    if (!result.target_shares_machine) return {};
+    if (result.capacity && !result.capacity->topology.text.empty()) return {};
+    return "The target ran on this machine: a figure over loopback on shared cores is not a figure "
+           "of production.";
+}
+
+std::string measured_text(const RunResult& result) {
+    const auto& m = result.measurement;
+    if (!result.capacity || m.intended_rate <= 0) return {};
+    const auto& hold = result.capacity->hold;
+    const bool held = hold && std::abs(hold->rate - m.intended_rate) < 1e-6 * m.intended_rate;
+    return fmt::format("{}: {} at {}", held ? "the hold" : "one probe", round_duration(m.measured),
+                       rate_text(m.intended_rate, "journeys"));
 }
 
 std::string load_text(const RunResult& result) {

@@ -77,15 +77,19 @@ struct Headline {
     VerdictWord tone = VerdictWord::invalid;
     std::string sentence;
     std::vector<std::string> more;
+    std::string advice;  ///< of a search: what to do next
 };
 Headline headline_of(const RunResult& result);
+
+/// Of a search: which of its trials the SLO, percentiles and steps are of, "the hold: 10 s at
+/// 374 journeys/s"; empty for a run.
+std::string measured_text(const RunResult& result);
 
 /// "60 s at 500 journeys/s (poisson), after 5 s of warm-up": how the load was made.
 std::string load_text(const RunResult& result);
 
-/// Where the target and the generator share a machine: what its figures are not.
-inline constexpr const char* shared_machine_note =
-    "The target ran on this machine: a figure over loopback on shared cores is not a figure of "
-    "production.";
+/// Where the target and the generator share a machine: what its figures are not. Empty where
+/// they do not, and where a search's certificate says it.
+std::string topology_note(const RunResult& result);
 
 }  // namespace loadline

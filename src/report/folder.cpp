@@ -11,6 +11,7 @@
 
 #include "report/figures.hpp"
 #include "report/html.hpp"
+#include "report/markdown.hpp"
 #include "report/output_file.hpp"
 #include "report/spectrum.hpp"
 #include "result/to_json.hpp"
@@ -172,6 +173,9 @@ Result<void> RunFolder::write_all(const RunResult& result,
     add("latency.hgrm",
         [&](std::ostream& out) { write_spectrum(out, pooled_transactions(result).response_time); });
     add("latency.hlog", [&](std::ostream& out) { write_hlog(out, result); });
+    if (result.capacity) {
+        add("certificate.md", [&](std::ostream& out) { write_markdown_certificate(out, result); });
+    }
     add("report.html", [&](std::ostream& out) { write_html(out, result); });
     return first;
 }

@@ -15,8 +15,8 @@ namespace loadline {
 void write_summary(std::ostream& out, const RunResult& result);
 
 /// The folder that one run writes: summary.json, timeline.jsonl, sockets.jsonl (where sockets were
-/// watched), latency.hlog, latency.hgrm,
-/// report.html, scenario.effective.json.
+/// watched), latency.hlog, latency.hgrm, report.html, scenario.effective.json; of a search
+/// certificate.md too.
 class RunFolder {
 public:
     RunFolder(RunFolder&&) noexcept;

@@ -11,6 +11,8 @@
 #include "report/cause_text.hpp"
 #include "report/chart_data.hpp"
 #include "report/figures.hpp"
+#include "report/html_certificate.hpp"
+#include "report/html_parts.hpp"
 #include "report/markup.hpp"
 #include "report/page_parts.hpp"
 #include "report/phases.hpp"
@@ -18,41 +20,32 @@
 namespace loadline {
 namespace {
 
-/// The word that styles a verdict: "pass", "fail", "invalid".
-const char* tone_of(VerdictWord word) {
-    switch (word) {
-        case VerdictWord::pass:
-            return "pass";
-        case VerdictWord::fail:
-            return "fail";
-        case VerdictWord::invalid:
-            return "invalid";
+/// The large figures under the verdict.
+class KeyFigures {
+public:
+    void add(const char* name, const std::string& value, const std::string& unit) {
+        items_ += fmt::format("<div><dt>{}</dt><dd>{} <small>{}</small></dd></div>\n", name,
+                              escape_html(value), escape_html(unit));
     }
-    return "invalid";
-}
+    std::string text() const { return "<dl class=\"figures\">\n" + items_ + "</dl>\n"; }
 
-std::string marked(VerdictWord word) {
-    const char* mark = word == VerdictWord::pass ? "✓ " : word == VerdictWord::fail ? "✗ " : "? ";
-    return mark + std::string{to_string(word)};
-}
+private:
+    std::string items_;
+};
 
-/// The frame of one chart; page.js finds it by `id` and draws.
-std::string chart(const char* id, const char* title, const char* description) {
-    return fmt::format(
-        "<figure id=\"{}\"><figcaption><span>{}</span></figcaption>\n"
-        "<div class=\"legend\" aria-hidden=\"true\"></div>\n"
-        "<div class=\"chart\" role=\"img\" aria-label=\"{}\"></div></figure>\n",
-        id, title, description);
-}
-
-std::string heading(std::string_view text, std::string_view sub = {}) {
-    auto out = fmt::format("<h2>{}</h2>\n", escape_html(text));
-    if (!sub.empty()) out += fmt::format("<p class=\"sub\">{}</p>\n", escape_html(sub));
-    return out;
-}
-
-std::string note(std::string_view text) {
-    return fmt::format("<p class=\"note\">{}</p>\n", escape_html(text));
+void add_capacity(const CapacityResult& c, KeyFigures& figures) {
+    const double k = c.transactions_per_journey;
+    if (c.confirmed_tps) {
+        figures.add("Confirmed", format_number(*c.confirmed_tps), "transactions/s");
+    }
+    if (c.estimate_tps && c.interval) {
+        figures.add("Estimate", format_number(*c.estimate_tps),
+                    fmt::format("{} to {} transactions/s", format_number(c.interval->q05 * k),
+                                format_number(c.interval->q95 * k)));
+    } else if (c.estimate_tps && !c.confirmed_tps) {
+        figures.add("At least", format_number(*c.estimate_tps), "transactions/s");
+    }
+    if (c.safe_tps) figures.add("Safe", format_number(*c.safe_tps), "transactions/s");
 }
 
 /// The sections of one result's page, each a function that answers its markup.
@@ -62,8 +55,9 @@ public:
         : result_{result}, timeout_{timeout_of(result)}, pooled_{pooled_transactions(result)} {}
 
     std::string text() const {
-        return brand() + verdict() + key_figures() + slos() + cause() + probes() + over_time() +
-               percentiles() + steps() + outcomes() + sockets() + generator() + environment();
+        return brand() + verdict() + key_figures() + certificate_section(result_, timeout_) +
+               slos() + cause() + probes_section(result_, timeout_) + over_time() + percentiles() +
+               steps() + outcomes() + sockets() + generator() + environment();
     }
 
 private:
@@ -87,8 +81,12 @@ private:
             for (const auto& text : head.more) out += "<li>" + escape_html(text) + "</li>\n";
             out += "</ul>\n";
         }
+        if (!head.advice.empty()) {
+            out += fmt::format("<p class=\"next\"><strong>Next:</strong> {}</p>\n",
+                               escape_html(head.advice));
+        }
         out += fmt::format("<p class=\"note\">{}</p>\n", escape_html(load_text(result_)));
-        if (result_.target_shares_machine) out += note(shared_machine_note);
+        if (const auto text = topology_note(result_); !text.empty()) out += note(text);
         return out + "</section>\n";
     }
 
@@ -96,27 +94,21 @@ private:
         const auto length = to_seconds(result_.measurement.measured);
         const auto ok = result_.measurement.throughput.ok;
         const auto n = static_cast<double>(pooled_.count());
-        std::string out = "<dl class=\"figures\">\n";
-        const auto add = [&](const char* name, const std::string& value, const std::string& unit) {
-            out += fmt::format("<div><dt>{}</dt><dd>{} <small>{}</small></dd></div>\n", name,
-                               escape_html(value), unit);
-        };
-        const auto& capacity = result_.capacity;
-        if (capacity && capacity->confirmed_rate && capacity->confirmed_tps) {
-            add("Load line", format_number(*capacity->confirmed_tps), "transactions/s");
-            add("as journeys", format_number(*capacity->confirmed_rate), "journeys/s");
-        } else if (capacity && capacity->estimate_rate && capacity->estimate_tps) {
-            add("Estimate, not held", format_number(*capacity->estimate_tps), "transactions/s");
-            add("as journeys", format_number(*capacity->estimate_rate), "journeys/s");
+        KeyFigures figures;
+        if (result_.capacity) {
+            add_capacity(*result_.capacity, figures);
         } else if (length > 0) {
-            add("Throughput", format_number(static_cast<double>(ok) / length), "transactions/s ok");
-            add("Rate", format_number(journeys_per_second(result_)), "journeys/s ended");
+            figures.add("Throughput", format_number(static_cast<double>(ok) / length),
+                        "transactions/s ok");
+            figures.add("Rate", format_number(journeys_per_second(result_)), "journeys/s ended");
         }
-        add("p99 response time", percentile_text(pooled_.response_time, 0.99, timeout_),
-            capacity ? "there" : "");
-        add("Errors", n > 0 ? format_share(static_cast<double>(pooled_.errors()) / n) : "–",
-            "of " + count_text(pooled_.count()));
-        return out + "</dl>\n";
+        figures.add("p99 response time", percentile_text(pooled_.response_time, 0.99, timeout_),
+                    result_.capacity
+                        ? "at " + rate_text(result_.measurement.intended_rate, "journeys")
+                        : "");
+        figures.add("Errors", n > 0 ? format_share(static_cast<double>(pooled_.errors()) / n) : "–",
+                    "of " + count_text(pooled_.count()));
+        return figures.text();
     }
 
     std::string slos() const {
@@ -142,45 +134,13 @@ private:
         return out;
     }
 
-    std::string probes() const {
-        if (!result_.capacity || result_.capacity->probes.empty()) return {};
-        const auto& capacity = *result_.capacity;
-        HtmlTable table{"Probes",
-                        {"Probe", "Rate", "TPS", "Time", "n", "p50", "p90", "p99", "Errors",
-                         "Lag p99", "<Verdict", "<Why"}};
-        for (const auto& p : capacity.probes) {
-            table.add({to_string(p.kind), format_number(p.rate.per_second()),
-                       format_number(p.transactions_per_s), round_duration(p.length),
-                       count_text(p.requests), latency_text(p.p50, timeout_),
-                       latency_text(p.p90, timeout_), latency_text(p.p99, timeout_),
-                       format_share(p.error_share), format_duration(p.send_lag_p99), marked(p.word),
-                       p.why},
-                      p.kind == ProbeResult::Kind::hold ? "hold" : "", tone_of(p.word), 10);
-        }
-        auto out = heading("Probes",
-                           "Each probe is one trial at one rate, in journeys/s; the hold is the "
-                           "long one that confirms. TPS: completed transactions/s. Lag: how late "
-                           "we sent.");
-        out += chart("probes", "Response time over rate, in journeys/s",
-                     "Points: p99 and p50 response time of each probe over its rate; the table has "
-                     "the figures");
-        if (capacity.bracket_tps) {
-            out += note(fmt::format("Highest that passed {}, lowest that failed {}.",
-                                    rate_text((*capacity.bracket_tps)[0], "transactions"),
-                                    rate_text((*capacity.bracket_tps)[1], "transactions")));
-        }
-        if (!capacity.binding_clause.empty())
-            out += note("First to break above it: " + capacity.binding_clause);
-        return out + table.text();
-    }
-
     std::string over_time() const {
         const auto& points = result_.measurement.timeline;
         if (points.empty()) return {};
         auto out = heading("Over time",
                            "One point a second. Drag to zoom; charts over time move together.");
-        out += chart("latency", "Response time of transactions",
-                     "Lines: p50, p90, p99 and maximum of the response time, each second");
+        out += chart_frame("latency", "Response time of transactions",
+                           "Lines: p50, p90, p99 and maximum of the response time, each second");
         const auto frozen = std::count_if(points.begin(), points.end(), [](const TimelinePoint& p) {
             return p.p99 >= Histogram::unanswered;
         });
@@ -190,9 +150,9 @@ private:
                 "lower bound of {}. These seconds are marked in red.",
                 frozen, points.size(), round_duration(timeout_)));
         }
-        out +=
-            chart("throughput", "Rate intended, and what became of it",
-                  "Lines: intended and started journeys, transactions and errors, each per second");
+        out += chart_frame(
+            "throughput", "Rate intended, and what became of it",
+            "Lines: intended and started journeys, transactions and errors, each per second");
         const bool shaded = std::any_of(points.begin(), points.end(), [](const TimelinePoint& p) {
             return p.phase != Phase::measure;
         });
@@ -206,9 +166,13 @@ private:
         auto out = heading("Percentiles of transactions",
                            "Response time runs from the intended send time, service time "
                            "from the actual one.");
-        out += chart("spectrum", "Percentile spectrum",
-                     "Lines: response time, response time of the ok ones, and service time over "
-                     "the percentile");
+        if (const auto text = measured_text(result_); !text.empty()) {
+            out += note("From here on: " + text + ".");
+        }
+        out +=
+            chart_frame("spectrum", "Percentile spectrum",
+                        "Lines: response time, response time of the ok ones, and service time over "
+                        "the percentile");
         HtmlTable table{"Percentiles",
                         {"Percentile", "Response time", "Of the ok ones", "Service time"}};
         for (const auto& [quantile, text] : ladder) {
@@ -317,7 +281,7 @@ private:
         out += fmt::format("<p><strong class=\"{}\">{}</strong> {}</p>\n", tone,
                            escape_html(to_string(s.word)), escape_html(s.text));
         if (!result_.socket_samples.empty()) {
-            out += chart(
+            out += chart_frame(
                 "sockets", "Sockets of the server over time",
                 "Lines: established, CLOSE_WAIT and stale sockets, and open file descriptors");
         }

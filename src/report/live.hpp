@@ -27,7 +27,7 @@ public:
     LiveDisplay(const LiveDisplay&) = delete;
     LiveDisplay& operator=(const LiveDisplay&) = delete;
 
-    /// The points that follow belong to this trial: "bisect 374/s", or empty in a run.
+    /// The points that follow belong to this trial: "refine 374/s", or empty in a run.
     /// `planned` is its length with warm-up; zero: unknown.
     void trial_started(std::string label, Duration planned);
     void second(const TimelinePoint& point);

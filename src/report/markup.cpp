@@ -76,6 +76,15 @@ std::string escape_html(std::string_view text) {
     return out;
 }
 
+std::string escape_markdown(std::string_view text) {
+    std::string out;
+    for (const char c : printable(text)) {
+        if (std::string_view{"\\`*_[]<>|#~&"}.find(c) != std::string_view::npos) out += '\\';
+        out += c;
+    }
+    return out;
+}
+
 std::string escape_script(std::string json) {
     replace_all(json, "<", "\\u003c");  // only strings of JSON hold one
     return json;

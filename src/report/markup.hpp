@@ -10,6 +10,10 @@ namespace loadline {
 /// printable is replaced first.
 std::string escape_html(std::string_view text);
 
+/// The text as it may stand in Markdown, in a table's cell too: what Markdown or HTML would
+/// obey is escaped, what is not printable is replaced first.
+std::string escape_markdown(std::string_view text);
+
 /// JSON as it may stand inside <script type="application/json">: no "</" and no "<!--".
 std::string escape_script(std::string json);
 

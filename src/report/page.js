@@ -94,9 +94,9 @@
     function markPhases(ctx, area, graph) {
         for (const [from, to] of data.phases) shadeSpan(ctx, area, graph, from, to, colour('shade'));
     }
-    function markLimit(ctx, area, graph) {
-        if (!data.limit_ms) return;
-        const y = graph.toDomYCoord(data.limit_ms);
+    function markLimit(ctx, area, graph, limit, text) {
+        if (!limit) return;
+        const y = graph.toDomYCoord(limit);
         if (!(y >= area.y && y <= area.y + area.h)) return;
         ctx.save();
         ctx.strokeStyle = ctx.fillStyle = colour('fail');
@@ -107,7 +107,21 @@
         ctx.lineTo(area.x + area.w, y);
         ctx.stroke();
         ctx.font = '12px system-ui, sans-serif';
-        ctx.fillText(data.limit_text, area.x + 6, y > area.y + 18 ? y - 5 : y + 14);
+        ctx.fillText(text, area.x + 6, y > area.y + 18 ? y - 5 : y + 14);
+        ctx.restore();
+    }
+
+    function markLoad(ctx, area, graph, load, ink, width, dash) {
+        const x = graph.toDomXCoord(load);
+        if (!(x >= area.x && x <= area.x + area.w)) return;
+        ctx.save();
+        ctx.strokeStyle = ink;
+        ctx.lineWidth = width;
+        ctx.setLineDash(dash || []);
+        ctx.beginPath();
+        ctx.moveTo(x, area.y);
+        ctx.lineTo(x, area.y + area.h);
+        ctx.stroke();
         ctx.restore();
     }
 
@@ -135,7 +149,8 @@
     }
 
     // series: [{name, colour, dash, width, values}]; x: shared values; option: what Dygraph takes beside.
-    function draw(id, x, series, option, formatX, formatY) {
+    // marks: entries of the legend alone; describe(row): what the legend says instead of the values of a row.
+    function draw(id, x, series, option, formatX, formatY, marks, describe) {
         const figure = document.getElementById(id);
         if (!figure) return null;
         const rows = x.map(function (at, i) { return [at].concat(series.map(function (s) { return s.values[i]; })); });
@@ -145,6 +160,7 @@
                 gridLineColor: colour('line'), axisLineColor: colour('line')
             };
         };
+        const entries = series.concat(marks || []);
         const each = {};
         for (const s of series) {
             each[s.name] = {strokePattern: s.dash || null, strokeWidth: s.width === undefined ? 1.6 : s.width};
@@ -155,15 +171,16 @@
             legend: 'never', series: each, rightGap: 12, xRangePad: 0, gridLineWidth: 0.6, axisLineWidth: 0.6,
             highlightCircleSize: 3.5, connectSeparatedPoints: false, labelsKMB: false,
             highlightCallback: function (event, at, points) {
+                if (describe) return describe(figure.querySelector('.legend'), points[0].idx);
                 const values = {};
                 for (const p of points) if (p.yval !== null && !isNaN(p.yval)) values[p.name] = formatY(p.yval);
                 showLegend(figure, series, values, formatX(at));
             },
-            unhighlightCallback: function () { showLegend(figure, series); }
+            unhighlightCallback: function () { showLegend(figure, entries); }
         }, colours(), option);
         const graph = new Dygraph(figure.querySelector('.chart'), rows, options);
-        charts.push({graph: graph, colours: colours, figure: figure, redraw: function () { showLegend(figure, series); }});
-        showLegend(figure, series);
+        charts.push({graph: graph, colours: colours, figure: figure, redraw: function () { showLegend(figure, entries); }});
+        showLegend(figure, entries);
         return graph;
     }
 
@@ -260,7 +277,7 @@
         const under = function (ctx, area, graph) {
             markPhases(ctx, area, graph);
             markUnanswered(ctx, area, graph);
-            markLimit(ctx, area, graph);
+            markLimit(ctx, area, graph, data.limit_ms, data.limit_text);
         };
         const latencies = draw('latency', t.t, [
             {name: 'max', colour: 'grey', values: t.max, width: 1.3, dash: [3, 2]},
@@ -312,7 +329,9 @@
             {name: 'service time', colour: 'green', values: s.service, dash: [2, 2]}
         ].filter(function (line) {  // without errors the two are one
             return line.values !== s.ok || s.ok.some(function (v, i) { return v !== s.response[i]; });
-        }), Object.assign(latencyAxis(logarithmic, x), {underlayCallback: markLimit}), percentile, latency);
+        }), Object.assign(latencyAxis(logarithmic, x), {
+            underlayCallback: function (ctx, area, g) { markLimit(ctx, area, g, data.limit_ms, data.limit_text); }
+        }), percentile, latency);
         if (graph) addTools('spectrum', graph, logarithmic, x);
     }
 
@@ -333,44 +352,94 @@
         if (form === 'PASS') ctx.fill(); else ctx.stroke();
         ctx.restore();
     }
-    function drawProbes() {
-        const probes = data.probes.slice().sort(function (a, b) { return a.rate - b.rate; });
-        if (!probes.length) return;
-        const forms = [['PASS', 'green', 'p99, passed', '●'], ['FAIL', 'vermilion', 'p99, failed', '✕'], ['INVALID', 'purple', 'p99, invalid', '□']];
-        const series = forms.map(function (form) {
+    // Of probes at one load the longest that proved something: what the lines go through.
+    function onTheLine(probes) {
+        const best = new Map();
+        for (const p of probes) {
+            if (p.word === 'INVALID') continue;
+            const kept = best.get(p.load);
+            if (!kept || p.length_s > kept.length_s) best.set(p.load, p);
+        }
+        return function (p) { return best.get(p.load) === p; };
+    }
+    function curveSeries(probes, percentile) {
+        const chosen = onTheLine(probes);
+        const line = function (name, key, dash) {
+            return {
+                name: name, colour: 'grey', dash: dash, width: 1.2, option: {connectSeparatedPoints: true},
+                values: probes.map(function (p) { return chosen(p) ? p[key] : null; })
+            };
+        };
+        const forms = [['PASS', 'green', 'passed', '●'], ['FAIL', 'vermilion', 'failed', '✕'], ['INVALID', 'purple', 'invalid', '□']];
+        const marks = forms.map(function (form) {
             return {
                 name: form[2], colour: form[1], form: form[3], width: 0,
-                values: probes.map(function (p) { return p.word === form[0] ? p.p99 : null; }),
+                values: probes.map(function (p) { return p.word === form[0] ? p.shown : null; }),
                 option: {
                     drawPoints: true, pointSize: 5,
                     drawPointCallback: function (g, name, ctx, x, y, ink, size, row) {
-                        drawMark(ctx, form[0], x, y, probes[row] && probes[row].hold ? 8 : 4.5, ink);
+                        drawMark(ctx, form[0], x, y, probes[row] && probes[row].kind === 'hold' ? 8 : 4.5, ink);
                     },
                     drawHighlightPointCallback: function (g, name, ctx, x, y, ink) { drawMark(ctx, form[0], x, y, 7, ink); }
                 }
             };
-        }).filter(function (s) { return s.values.some(function (v) { return v !== null; }); });
-        series.push({
-            name: 'p50', colour: 'grey', form: '•', width: 0, values: probes.map(function (p) { return p.p50; }),
-            option: {drawPoints: true, pointSize: 2.5}
-        });
-        const rates = probes.map(function (p) { return p.rate; });
-        const graph = draw('probes', rates, series, Object.assign(latencyAxis(true, {axisLabelFormatter: number, drawGrid: false}), {
-            xRangePad: 20, yRangePad: 14, highlightCircleSize: 5,
-            underlayCallback: function (ctx, area, g) {
-                markLimit(ctx, area, g);
-                for (const p of probes) {  // no p99: at the upper edge
-                    if (p.p99 === null) drawMark(ctx, p.word, g.toDomXCoord(p.rate), area.y + 8, 5, colour(p.word === 'FAIL' ? 'vermilion' : 'purple'));
-                }
+        }).filter(function (s) { return probes.some(function (p) { return p.word === forms.find(function (f) { return f[2] === s.name; })[0]; }); });
+        return [line(percentile, 'shown'), line('p50', 'p50', [4, 3])].concat(marks);
+    }
+    function curveMarks(curve) {
+        const marks = [];
+        const e = curve.estimate;
+        if (e) marks.push({name: 'estimate ' + number(e[1]) + ' (' + number(e[0]) + ' to ' + number(e[2]) + ')', colour: 'sky', form: '▮'});
+        if (curve.confirmed) marks.push({name: 'confirmed ' + number(curve.confirmed), colour: 'green', form: '┃'});
+        if (curve.knee) marks.push({name: 'knee ' + number(curve.knee), colour: 'grey', form: '┊'});
+        return marks;
+    }
+    function describeProbe(p, percentile) {
+        return function (legend, row) {
+            const probe = p[row];
+            legend.textContent = '';
+            if (!probe) return;
+            const figures = [probe.kind + ' ' + probe.word, number(probe.rate) + ' journeys/s asked', number(probe.tps) + ' TPS completed',
+                'n ' + number(probe.n), percentile + ' ' + (probe.shown === null ? '–' : latency(probe.shown)),
+                'p50 ' + (probe.p50 === null ? '–' : latency(probe.p50))];
+            for (const text of figures) element('span', text, legend);
+        };
+    }
+    function drawCurve() {
+        const curve = data.curve;
+        if (!curve || !curve.probes.length) return;
+        const probes = curve.probes;
+        const loads = probes.map(function (p) { return p.load; });
+        const under = function (ctx, area, g) {
+            if (curve.estimate) {
+                ctx.globalAlpha = 0.2;
+                shadeSpan(ctx, area, g, curve.estimate[0], curve.estimate[2], colour('sky'));
+                ctx.globalAlpha = 1;
+                markLoad(ctx, area, g, curve.estimate[1], colour('sky'), 1.5);
             }
-        }), function (rate) { return number(rate) + ' journeys/s'; }, latency);
-        if (graph) addTools('probes', graph);
+            if (curve.knee) markLoad(ctx, area, g, curve.knee, colour('grey'), 1.2, [2, 3]);
+            if (curve.confirmed) markLoad(ctx, area, g, curve.confirmed, colour('green'), 2);
+            markLimit(ctx, area, g, curve.limit_ms, curve.limit_text);
+            for (const p of probes) {  // no value: at the upper edge
+                if (p.shown === null) drawMark(ctx, p.word, g.toDomXCoord(p.load), area.y + 8, 5, colour(p.word === 'FAIL' ? 'vermilion' : 'purple'));
+            }
+        };
+        const x = {axisLabelFormatter: number, drawGrid: false};
+        const graph = draw('curve', loads, curveSeries(probes, curve.percentile), Object.assign(latencyAxis(true, x), {
+            xRangePad: 20, yRangePad: 16, highlightCircleSize: 5, underlayCallback: under
+        }), number, latency, curveMarks(curve), describeProbe(probes, curve.percentile));
+        if (!graph) return;
+        addTools('curve', graph);
+        if (!curve.estimate) return;
+        const near = element('button', 'around the estimate', document.querySelector('#curve figcaption span:last-child'));
+        near.type = 'button';
+        near.addEventListener('click', function () { graph.updateOptions({dateWindow: [curve.estimate[0] * 0.9, curve.estimate[2] * 1.1]}); });
     }
 
     drawTimelines();
     drawSockets();
     drawSpectrum();
-    drawProbes();
+    drawCurve();
     if (synchronised.length > 1) synchronise(synchronised);
 
     function recolour() {

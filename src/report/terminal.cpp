@@ -10,25 +10,14 @@
 #include "report/cause_text.hpp"
 #include "report/figures.hpp"
 #include "report/phases.hpp"
+#include "report/terminal_certificate.hpp"
+#include "report/terminal_paper.hpp"
 #include "report/text.hpp"
 
 namespace loadline {
 namespace {
 
-constexpr std::size_t page_width = 100;
 using Cell = Table::Cell;
-
-Style style_of(VerdictWord word) {
-    switch (word) {
-        case VerdictWord::pass:
-            return Style::good;
-        case VerdictWord::fail:
-            return Style::bad;
-        case VerdictWord::invalid:
-            return Style::doubtful;
-    }
-    return Style::plain;
-}
 
 const char* mark_of(VerdictWord word) {
     switch (word) {
@@ -42,22 +31,22 @@ const char* mark_of(VerdictWord word) {
     return "?";
 }
 
-std::string verdict_of(const ProbeResult& probe) {
-    const auto word = std::string{to_string(probe.word)};
-    return probe.why.empty() ? word : word + "  " + printable(probe.why);
-}
-
 /// Writes the sections in their order; holds what they all need.
 class TerminalPage {
 public:
     TerminalPage(std::ostream& out, const RunResult& result, bool colour)
-        : out_{out}, result_{result}, colour_{colour}, timeout_{timeout_of(result)} {}
+        : paper_{out, colour}, result_{result}, timeout_{timeout_of(result)} {}
 
     void write() {
         headline();
+        if (result_.capacity) write_certificate(paper_, *result_.capacity, timeout_);
         slos();
         cause();
-        probes();
+        write_probes(paper_, result_, timeout_);
+        if (const auto text = measured_text(result_); !text.empty()) {
+            paper_.blank_line();
+            paper_.sentence("", "What follows is of " + text + ".", Style::dim);
+        }
         ladder_of_transactions();
         steps();
         phases();
@@ -65,66 +54,27 @@ public:
         outcomes();
         generator();
         sockets();
-        if (result_.target_shares_machine) {
-            out_ << '\n';
-            sentence("", shared_machine_note, Style::dim);
+        if (const auto note = topology_note(result_); !note.empty()) {
+            paper_.blank_line();
+            paper_.sentence("", note, Style::dim);
         }
     }
 
 private:
-    void title(std::string_view text, std::string_view more = {}) {
-        out_ << '\n' << styled(text, Style::bold, colour_);
-        if (!more.empty()) out_ << styled("  " + std::string{more}, Style::dim, colour_);
-        out_ << '\n';
-    }
-
-    /// A sentence that may come from anywhere, broken between words to the page's width.
-    void sentence(std::string_view first_indent, std::string_view text,
-                  Style style = Style::plain) {
-        const std::size_t indent = display_width(first_indent);
-        std::string line{first_indent}, rest = printable(text);
-        while (display_width(rest) > page_width - indent) {
-            auto end = fit(rest, page_width - indent).rfind(' ');
-            if (end == std::string::npos || end == 0) {
-                end = fit(rest, page_width - indent).size() - std::string_view{"…"}.size();
-            }
-            out_ << line << styled(rest.substr(0, end), style, colour_) << '\n';
-            line.assign(indent, ' ');
-            rest.erase(0, rest.find_first_not_of(' ', end));
-        }
-        out_ << line << styled(rest, style, colour_) << '\n';
-    }
-
-    /// A word that is set off, and its sentence; measured without the escape sequences.
-    void worded(std::string_view indent, const std::string& word, Style style,
-                const std::string& text) {
-        const auto all = std::string{indent} + word + "  " + printable(text);
-        auto end = all.size();
-        if (display_width(all) > page_width) {
-            end = fit(all, page_width).rfind(' ');
-            if (end < indent.size() + word.size() + 2) end = all.size();  // one endless word
-        }
-        out_ << indent << styled(word, style, colour_)
-             << all.substr(indent.size() + word.size(), end - indent.size() - word.size()) << '\n';
-        const auto rest = all.find_first_not_of(' ', end);
-        if (rest != std::string::npos) sentence("  ", all.substr(rest));
-    }
-
-    void write(const Table& table) { table.write(out_, page_width, colour_); }
-
     void headline() {
         const auto head = headline_of(result_);
-        worded("", head.word, style_of(head.tone), head.sentence);
-        for (const auto& text : head.more) sentence("  ", text);
+        paper_.worded("", head.word, style_of(head.tone), head.sentence);
+        for (const auto& text : head.more) paper_.sentence("  ", text);
+        if (!head.advice.empty()) paper_.sentence("  next: ", head.advice);
         const auto text = fmt::format("{} · {} · {} {}, seed {}", printable(result_.scenario_name),
                                       load_text(result_), result_.threads,
                                       result_.threads == 1 ? "thread" : "threads", result_.seed);
-        sentence("  ", text, Style::dim);
+        paper_.sentence("  ", text, Style::dim);
     }
 
     void slos() {
         if (result_.clauses.empty()) return;
-        title("SLO");
+        paper_.title("SLO");
         Table table{{{""}, {"", true, true}, {""}, {""}}};
         for (const auto& clause : result_.clauses) {
             const auto style = style_of(clause.word);
@@ -134,66 +84,27 @@ private:
                  {actual_text(clause), clause.word == VerdictWord::pass ? Style::plain : style},
                  {"of " + count_text(clause.samples), Style::dim}});
         }
-        write(table);
+        paper_.write(table);
     }
 
     void cause() {
         if (!result_.cause) return;
-        title("Why");
-        if (result_.cause->findings.empty()) sentence("  ", cause_unknown, Style::doubtful);
+        paper_.title("Why");
+        if (result_.cause->findings.empty()) paper_.sentence("  ", cause_unknown, Style::doubtful);
         for (const auto& finding : result_.cause->findings) {
             auto text = finding.text;
             if (const auto began = began_text(finding); !began.empty()) text += "; " + began;
-            worded("  ", finding.code, Style::bad, text);
+            paper_.worded("  ", finding.code, Style::bad, text);
         }
         const auto compared = compared_text(*result_.cause);
-        if (!compared.empty()) sentence("  ", compared, Style::dim);
-        for (const auto& what : result_.not_seen) sentence("  not seen: ", what, Style::dim);
-    }
-
-    void probes() {
-        if (!result_.capacity || result_.capacity->probes.empty()) return;
-        title("Probes",
-              "rate in journeys/s; response time of transactions; lag: requests sent late by us");
-        Table table{{{"probe"},
-                     {"rate"},
-                     {"time"},
-                     {"n"},
-                     {"p50"},
-                     {"p90"},
-                     {"p99"},
-                     {"errors"},
-                     {"lag p99"},
-                     {"verdict", true, true}}};
-        for (const auto& probe : result_.capacity->probes) {
-            table.add({{to_string(probe.kind)},
-                       {format_number(probe.rate.per_second())},
-                       {round_duration(probe.length)},
-                       {count_text(probe.requests)},
-                       {latency_text(probe.p50, timeout_)},
-                       {latency_text(probe.p90, timeout_)},
-                       {latency_text(probe.p99, timeout_)},
-                       {format_share(probe.error_share)},
-                       {format_duration(probe.send_lag_p99)},
-                       {verdict_of(probe),
-                        probe.word == VerdictWord::pass ? Style::plain : style_of(probe.word)}});
-        }
-        write(table);
-        const auto& bracket = result_.capacity->bracket_tps;
-        if (bracket) {
-            sentence("  ", fmt::format("Highest that passed {}, lowest that failed {}.",
-                                       rate_text((*bracket)[0], "transactions"),
-                                       rate_text((*bracket)[1], "transactions")));
-        }
-        if (!result_.capacity->binding_clause.empty()) {
-            sentence("  ", "First to break above it: " + result_.capacity->binding_clause);
-        }
+        if (!compared.empty()) paper_.sentence("  ", compared, Style::dim);
+        for (const auto& what : result_.not_seen) paper_.sentence("  not seen: ", what, Style::dim);
     }
 
     void ladder_of_transactions() {
         const auto pooled = pooled_transactions(result_);
         if (pooled.count() == 0) return;
-        title("Latency of transactions", "response time runs from the intended send time");
+        paper_.title("Latency of transactions", "response time runs from the intended send time");
         Table table{{{""}, {"response time"}, {"service time"}, {"response, ok alone"}}};
         for (const auto& [quantile, text] : ladder) {
             table.add({{text},
@@ -213,9 +124,9 @@ private:
         };
         row("max", &Histogram::max);
         row("mean", &Histogram::mean);
-        write(table);
+        paper_.write(table);
         if (const auto n = pooled.response_time.unanswered_count()) {
-            sentence(
+            paper_.sentence(
                 "  ",
                 fmt::format("{} unanswered of {} count as longer than the time-out of {}; "
                             "max and mean are of the answered ones.",
@@ -226,7 +137,7 @@ private:
     void steps() {
         const auto listed = listed_steps(result_);
         if (listed.empty()) return;
-        title("Steps", "response time");
+        paper_.title("Steps", "response time");
         Table table{{{"step", true, true},
                      {"count"},
                      {"rate/s"},
@@ -254,18 +165,18 @@ private:
                  {any ? format_duration(times.max()) : "–"}});
             if (!plan.transaction) others += (others.empty() ? "" : ", ") + plan.name;
         }
-        write(table);
+        paper_.write(table);
         if (!others.empty()) {
-            sentence("  ",
-                     "Not transactions, so neither in TPS nor in an SLO without a name: " + others,
-                     Style::dim);
+            paper_.sentence(
+                "  ", "Not transactions, so neither in TPS nor in an SLO without a name: " + others,
+                Style::dim);
         }
     }
 
     void phases() {
         const auto phases = phase_table(result_);
         if (phases.rows.empty()) return;
-        title("Where the time went", "wait: to the first byte; read: to the last");
+        paper_.title("Where the time went", "wait: to the first byte; read: to the last");
         std::vector<Table::Column> columns;
         for (const auto& name : phases.titles)
             columns.push_back({name, columns.empty(), columns.empty()});
@@ -275,8 +186,8 @@ private:
             for (const auto& text : row) cells.push_back({printable(text)});
             table.add(std::move(cells));
         }
-        write(table);
-        if (const auto text = resends_text(result_); !text.empty()) sentence("  ", text);
+        paper_.write(table);
+        if (const auto text = resends_text(result_); !text.empty()) paper_.sentence("  ", text);
     }
 
     void throughput() {
@@ -287,7 +198,7 @@ private:
         const auto per_second = [&](std::uint64_t n) {
             return format_number(static_cast<double>(n) / length);
         };
-        title("Rate and throughput", "throughput: what ended within the measured window");
+        paper_.title("Rate and throughput", "throughput: what ended within the measured window");
         Table table{{{""}, {""}, {"", true}, {"", true}}};
         if (m.intended_rate > 0) {
             table.add({{"rate"}, {format_number(m.intended_rate)}, {"journeys/s intended"}, {""}});
@@ -309,14 +220,14 @@ private:
                    {per_second(ended.ok)},
                    {"transactions/s ok"},
                    {count_text(ended.ok), Style::dim}});
-        write(table);
+        paper_.write(table);
     }
 
     void outcomes() {
         const auto counts = all_outcomes(result_);
         const auto sum = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
         if (sum == 0) return;
-        title("Outcomes", "of all steps");
+        paper_.title("Outcomes", "of all steps");
         std::vector<std::size_t> order;
         for (std::size_t i = 0; i < outcome_count; ++i) {
             if (counts[i]) order.push_back(i);
@@ -332,7 +243,7 @@ private:
                        {count_text(counts[i])},
                        {format_share(static_cast<double>(counts[i]) / static_cast<double>(sum))}});
         }
-        write(table);
+        paper_.write(table);
         for (const auto i : order) examples_of(static_cast<Outcome>(i));
     }
 
@@ -342,13 +253,13 @@ private:
             if (example.outcome != outcome || ++shown > 3) continue;
             const auto text = fmt::format("  first {}: {}: {}", to_string(outcome),
                                           printable(example.step), printable(example.text));
-            out_ << styled(fit(text, page_width), Style::dim, colour_) << '\n';
+            paper_.line(text, Style::dim);
         }
     }
 
     void generator() {
         const auto& g = result_.measurement.generator;
-        title("Generator");
+        paper_.title("Generator");
         Table table{{{""}, {"", true, true}}};
         table.add({{"arrivals"},
                    {fmt::format("{} journeys scheduled, {} dropped; {} requests sent",
@@ -367,23 +278,24 @@ private:
         table.add({{"CPU"}, {cpu_text(g)}});
         table.add({{"at most"}, {sockets_text(g)}});
         if (result_.selftest) table.add({{"selftest"}, {selftest_text(*result_.selftest)}});
-        write(table);
-        for (const auto& limit : g.limits) sentence("  limit: ", limit.text, Style::doubtful);
-        for (const auto& note : g.notes) sentence("  note: ", note, Style::dim);
+        paper_.write(table);
+        for (const auto& limit : g.limits)
+            paper_.sentence("  limit: ", limit.text, Style::doubtful);
+        for (const auto& note : g.notes) paper_.sentence("  note: ", note, Style::dim);
     }
 
     void sockets() {
         if (!result_.sockets) {
             if (result_.not_watched.empty()) return;
-            title("Sockets");
-            sentence("  ", "not watched: " + result_.not_watched);
+            paper_.title("Sockets");
+            paper_.sentence("  ", "not watched: " + result_.not_watched);
             return;
         }
         const auto& s = *result_.sockets;
-        title(fmt::format("Sockets of port {}", s.port));
-        worded("  ", to_string(s.word), style_of_sockets(s.word), s.text);
+        paper_.title(fmt::format("Sockets of port {}", s.port));
+        paper_.worded("  ", to_string(s.word), style_of_sockets(s.word), s.text);
         if (s.pid && s.text.find("(pid ") == std::string::npos) {
-            sentence("  ", fmt::format("process {}  {}", *s.pid, s.command));
+            paper_.sentence("  ", fmt::format("process {}  {}", *s.pid, s.command));
         }
         auto line =
             fmt::format("{} closes by us · CLOSE_WAIT at most {} · {} there before the load",
@@ -397,13 +309,13 @@ private:
                                 format_share(s.leak_fraction_interval[1]));
             }
         }
-        sentence("  ", line);
+        paper_.sentence("  ", line);
         for (const auto& [name, fact] : socket_facts(s)) {
             auto label = name;
             label[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(label[0])));
-            sentence("  ", label + ": " + fact);
+            paper_.sentence("  ", label + ": " + fact);
         }
-        for (const auto& flag : s.flags) sentence("  flag: ", flag, Style::bad);
+        for (const auto& flag : s.flags) paper_.sentence("  flag: ", flag, Style::bad);
         if (s.leaked == 0 || s.oldest.empty()) return;
         Table table{{{"oldest in CLOSE_WAIT"},
                      {"age at least"},
@@ -419,7 +331,7 @@ private:
                        {fmt::format("{} B", socket.unread)},
                        {meaning_of(socket)}});
         }
-        write(table);
+        paper_.write(table);
     }
 
     static Style style_of_sockets(SocketWord word) {
@@ -435,9 +347,8 @@ private:
         }
     }
 
-    std::ostream& out_;
+    TerminalPaper paper_;
     const RunResult& result_;
-    bool colour_;
     Duration timeout_;
 };
 

@@ -9,7 +9,9 @@
 #include "base/rate.hpp"
 #include "plan/plan.hpp"
 #include "result/cause_report.hpp"
+#include "result/certificate.hpp"
 #include "result/selftest.hpp"
+#include "result/words.hpp"
 #include "stats/interval.hpp"
 #include "watch/socket_report.hpp"
 #include "watch/target.hpp"
@@ -17,22 +19,6 @@
 /// result: what happened, as values with one JSON form. Reports print these and compute
 /// nothing that another report would have to compute again.
 namespace loadline {
-
-enum class VerdictWord : std::uint8_t { pass, fail, invalid };
-const char* to_string(VerdictWord word);  ///< "PASS", "FAIL", "INVALID"
-
-/// Why: a sentence for people and a code for machines ("slo", "too_few_samples",
-/// "client_limit", "send_lag", "schedule", "leak", "fd_exhausted", "interrupted", "unreachable",
-/// ...).
-struct Reason {
-    std::string code;
-    std::string text;
-};
-
-struct Verdict {
-    VerdictWord word = VerdictWord::invalid;
-    std::vector<Reason> reasons;
-};
 
 /// One SLO clause judged.
 struct ClauseResult {
@@ -42,6 +28,9 @@ struct ClauseResult {
     std::optional<Duration> actual;       ///< percentile; absent when unanswered ones reach it
     std::optional<Duration> actual_over;  ///< then: the percentile is above this (the time-out)
     double actual_share = 0;              ///< errors clauses
+    /// A clause over windows: how many could be judged, and broke it. The other figures are then
+    /// those of the worst.
+    std::uint64_t windows = 0, windows_broken = 0;
 };
 
 /// Did the generator keep its own promise?
@@ -125,39 +114,11 @@ struct TrialMeasurement {
     Ended throughput;
     double intended_rate = 0;  ///< journeys per second; 0: closed model
     GeneratorHealth generator;
+    bool drained = true;          ///< nothing was under way when the drain ended
     bool interrupted = false;     ///< SIGINT or SIGTERM
     int signal = 0;               ///< then: which
     bool never_answered = false;  ///< not one answer from some target
     std::string unreachable;      ///< then: which address
-};
-
-/// One probe or hold of a search, as the certificate's table shows it.
-struct ProbeResult {
-    enum class Kind : std::uint8_t { floor, bracket, bisect, hold };
-    Kind kind = Kind::bracket;
-    Rate rate;
-    Duration length{};   ///< measured; shorter than planned when it ended early
-    Duration planned{};  ///< what was asked for; zero: the same as length
-    Duration elapsed{};  ///< settling, measuring and draining; zero: not known
-    std::uint64_t requests = 0;
-    double transactions_per_s = 0;  ///< completed
-    Duration p50{}, p90{}, p99{}, p999{};
-    double error_share = 0;
-    Duration send_lag_p99{};
-    VerdictWord word = VerdictWord::invalid;
-    std::string why;  ///< first failed clause or the generator's limit
-};
-const char* to_string(ProbeResult::Kind kind);
-
-/// What a search found.
-struct CapacityResult {
-    std::string word;  ///< CONFIRMED, ESTIMATE-ONLY, NO-RATE, GENERATOR-LIMITED, UNSTABLE
-    std::string text;  ///< one sentence
-    std::optional<double> confirmed_rate, estimate_rate;  ///< journeys per second
-    std::optional<double> confirmed_tps, estimate_tps;    ///< transactions per second
-    std::optional<std::array<double, 2>> bracket_tps;  ///< highest that passed, lowest that failed
-    std::string binding_clause;                        ///< what failed first above it
-    std::vector<ProbeResult> probes;
 };
 
 /// The whole of a run or search: the one value every report prints.

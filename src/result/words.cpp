@@ -1,3 +1,5 @@
+#include "result/words.hpp"
+
 #include "result/trial_result.hpp"
 
 namespace loadline {
@@ -34,8 +36,12 @@ const char* to_string(ProbeResult::Kind kind) {
             return "floor";
         case ProbeResult::Kind::bracket:
             return "bracket";
-        case ProbeResult::Kind::bisect:
-            return "bisect";
+        case ProbeResult::Kind::warmup:
+            return "warmup";
+        case ProbeResult::Kind::refine:
+            return "refine";
+        case ProbeResult::Kind::recheck:
+            return "recheck";
         case ProbeResult::Kind::hold:
             return "hold";
     }

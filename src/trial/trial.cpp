@@ -169,13 +169,12 @@ std::vector<std::string> TrialStage::not_seen() const {
 }
 
 TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow& window,
-                                     const std::function<bool(const Interval&)>& abort_early) {
+                                     const Engine::OnLoad& on_tick) {
     if (observer_.trial) observer_.trial(label, window.settle + window.length);
     TrialMeasurement m;
     GeneratorMeter meter;
     const auto began = Clock::now();
     Duration length_measured{}, cpu_busiest{};
-    Interval so_far{plan_->steps.size(), plan_->journeys.size()};
     GeneratorFacts facts{m.total};
     TrialHistory history{plan_->steps.size()};
     if (load_.begin == TimePoint{}) load_.begin = began;
@@ -204,10 +203,8 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
         load_.closed.push_back({began + second.since_start, load_.closes});
         if (observer_.second) observer_.second(point);
         history.add(std::move(point));
-        if (!abort_early) return true;
-        so_far.append(second.measured);
-        return !abort_early(so_far);
-    });
+        return true;
+    }, on_tick);
 
     m.timeline = history.take_timeline();
     m.step_seconds = history.take_step_seconds();
@@ -218,6 +215,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
         const auto length = m.measured > Duration{} ? m.measured : window.length;
         m.intended_rate = window.rate->mean(window.settle, window.settle + length).per_second();
     }
+    m.drained = result.drained;
     m.interrupted = result.interrupted;
     m.signal = result.interrupted ? stop_signal() : 0;
     for (const auto& example : result.examples) {

@@ -83,13 +83,35 @@ class ReportPage(unittest.TestCase):
 
     def test_every_chart_is_drawn(self):
         both = {"latency", "throughput", "spectrum"}
-        rows = {"passing": both, "failing": both, "search": both | {"probes", "sockets"},
+        rows = {"passing": both, "failing": both, "search": both | {"curve", "sockets"},
+                "limited": both | {"curve"}, "estimate": both | {"curve"},
                 "leaking": both | {"sockets"}, "long": both, "unreachable": set()}
         for name, charts in rows.items():
             with self.subTest(name):
                 dom = self.load(name)
                 self.assert_healthy(dom)
                 self.assertEqual(charts_with_canvas(dom), charts)
+
+    def test_the_certificate_is_a_section_of_the_page(self):
+        """Its lines stand in the page without scripts; the curve's legend has what the marks mean."""
+        rows = {
+            "search": (["confirmed", "598.4 TPS", "estimate", "safe", "headroom", "per pod", "binding", "hold", "knee",
+                        "topology", "generator and target shared the cores of one machine"],
+                       ["passed", "failed", "invalid", "estimate 606.4 (593.6 to 620.8)", "confirmed 598.4", "knee 452.8"]),
+            "limited": (["at least", "5120 TPS", "no upper bound was found", "not reached"], ["passed", "invalid"]),
+            "estimate": (["estimate", "606.4 TPS", "none", "12 % more than the estimate"],
+                         ["passed", "failed", "estimate 606.4 (568 to 648)"])}
+        for name, (lines, legend) in rows.items():
+            with self.subTest(name):
+                dom = self.load(name)
+                self.assert_healthy(dom)
+                section = re.search(r"<h2>Certificate</h2>(.*?)<h2>", dom, re.S).group(1)
+                facts = html.unescape(re.search(r'<table class="facts">(.*?)</table>', section, re.S).group(1))
+                for text in lines:
+                    self.assertIn(text, facts)
+                shown = re.search(r'<div class="legend"[^>]*>(.*?)</div>', section, re.S).group(1)
+                marks = re.findall(r'<span><i[^>]*>[^<]*</i>([^<]*)</span>', shown)
+                self.assertEqual(marks, ["p99", "p50"] + legend)
 
     def test_dark_and_narrow(self):
         for flags in (["--blink-settings=preferredColorScheme=0"], ["--window-size=400,900"]):

@@ -67,7 +67,7 @@ TEST_F(Folder, HoldsEveryFileAndNothingElse) {
     EXPECT_THAT(
         names_in(folder->path()),
         UnorderedElementsAreArray({"summary.json", "timeline.jsonl", "latency.hlog", "latency.hgrm",
-                                   "report.html", "scenario.effective.json"}));
+                                   "report.html", "certificate.md", "scenario.effective.json"}));
     EXPECT_EQ(text_of(folder->path() / "scenario.effective.json"), "{\n  \"loadline\": 1\n}\n");
     const auto summary = nlohmann::json::parse(text_of(folder->path() / "summary.json"));
     EXPECT_EQ(summary["verdict"]["word"], "PASS");
@@ -82,7 +82,7 @@ TEST_F(Folder, HoldsEveryFileAndNothingElse) {
         EXPECT_THAT(hlog, HasSubstr(tag));
     }
     EXPECT_THAT(text_of(folder->path() / "latency.hgrm"),
-                HasSubstr("Total count    =        17952]"));
+                HasSubstr("Total count    =        53856]"));
 }
 
 TEST_F(Folder, TheTimelineIsThereWhileTheRunGoesOn) {

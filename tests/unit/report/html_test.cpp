@@ -107,7 +107,7 @@ TEST(Html, SaysTheVerdictFirst) {
     EXPECT_THAT(page, HasSubstr("<title>CONFIRMED · bet-day · loadline</title>"));
     EXPECT_THAT(
         page, HasSubstr("<section class=\"verdict pass\"><h1><span class=\"word\">CONFIRMED</span>"
-                        "374 journeys/s (598 transactions/s) keep the SLO, held for 30s</h1>"));
+                        "374 journeys/s (598.4 transactions/s) keep the SLO, held for 1m30s</h1>"));
     EXPECT_LT(page.find("<h1>"), page.find("<h2>"));
 }
 
@@ -116,9 +116,9 @@ TEST(Html, HasOneFrameForEachChartThatHasData) {
         RunResult (*result)();
         std::vector<std::string> charts, missing;
     } rows[] = {
-        {samples::passing_run, {"latency", "throughput", "spectrum"}, {"probes", "sockets"}},
-        {samples::confirmed_search, {"latency", "throughput", "spectrum", "probes", "sockets"}, {}},
-        {samples::unreachable_run, {}, {"latency", "throughput", "spectrum", "probes", "sockets"}},
+        {samples::passing_run, {"latency", "throughput", "spectrum"}, {"curve", "sockets"}},
+        {samples::confirmed_search, {"latency", "throughput", "spectrum", "curve", "sockets"}, {}},
+        {samples::unreachable_run, {}, {"latency", "throughput", "spectrum", "curve", "sockets"}},
     };
     for (const auto& [result, charts, missing] : rows) {
         const auto page = page_of(result());
@@ -149,6 +149,45 @@ TEST(ChartData, UnansweredPercentilesAreGapsNeverAnHour) {
     EXPECT_TRUE(data["spectrum"]["response"].back().is_null());
     EXPECT_EQ(data["limit_ms"], 100.0);
     EXPECT_EQ(data["limit_text"], "SLO 100 ms");
+}
+
+TEST(ChartData, TheCurveHasEveryProbeOverWhatItAskedFor) {
+    const auto result = samples::confirmed_search();
+    const auto curve = chart_data(result)["curve"];
+    EXPECT_EQ(curve["percentile"], "p99");
+    EXPECT_EQ(curve["limit_ms"], 100.0);
+    EXPECT_EQ(curve["limit_text"], "SLO p99 100 ms");
+    EXPECT_THAT(curve["estimate"].get<std::vector<double>>(),
+                testing::Pointwise(testing::DoubleNear(1e-6), {593.6, 606.4, 620.8}));
+    EXPECT_EQ(curve["confirmed"].dump(), "598.4");
+    EXPECT_EQ(curve["knee"].dump(), "452.8");
+    ASSERT_EQ(curve["probes"].size(), result.capacity->probes.size());
+    EXPECT_EQ(curve["probes"].back().dump(),
+              R"({"load":640.0,"rate":400.0,"tps":640.0,"n":768,"length_s":1.2,"p50":41.0,)"
+              R"("shown":262.0,"word":"FAIL","kind":"bracket"})");
+    EXPECT_FALSE(chart_data(samples::passing_run()).contains("curve"));
+}
+
+TEST(ChartData, TheCurveShowsThePercentileOfTheBindingClause) {
+    auto result = samples::confirmed_search();
+    auto p90 = result.clauses[0];
+    p90.clause.text = "p90 < 50ms";
+    p90.clause.quantile = 0.9;
+    p90.clause.limit = std::chrono::milliseconds{50};
+    result.clauses.push_back(p90);
+    EXPECT_EQ(chart_data(result)["curve"]["percentile"], "p99");
+    result.capacity->binding_clause = p90.clause.text;
+    const auto curve = chart_data(result)["curve"];
+    EXPECT_EQ(curve["percentile"], "p90");
+    EXPECT_EQ(curve["limit_text"], "SLO p90 50 ms");
+    EXPECT_EQ(curve["probes"].back()["shown"].dump(), "151.5");
+}
+
+TEST(ChartData, AProbeWhosePercentileIsUnansweredHasNoneNeverAnHour) {
+    const auto curve = chart_data(samples::estimated_search())["curve"];
+    EXPECT_TRUE(curve["probes"].back()["shown"].is_null());
+    EXPECT_FALSE(curve.contains("confirmed"));
+    EXPECT_FALSE(chart_data(samples::limited_search())["curve"].contains("estimate"));
 }
 
 TEST(ChartData, AStretchOfMillisecondsMakesNoRate) {

@@ -45,7 +45,7 @@ TEST(Live, NeverWraps) {
     for (const int columns : {1, 2, 10, 40, 69, 80}) {
         std::ostringstream out;
         LiveDisplay live{out, LiveOptions{.rewrite = true, .columns = columns}};
-        live.trial_started("bisect 374/s", 60s);
+        live.trial_started("refine 374/s", 60s);
         live.second(second_at(12s));
         auto line = out.str();
         line = line.substr(1, line.find("\x1b[K") - 1);
@@ -89,7 +89,7 @@ TEST(Live, FinishedProbesAndNotesStay) {
     std::ostringstream out;
     LiveDisplay live{out, LiveOptions{.rewrite = true, .columns = 80}};
     ProbeResult probe;
-    probe.kind = ProbeResult::Kind::bisect;
+    probe.kind = ProbeResult::Kind::refine;
     probe.rate = Rate::per_second(385);
     probe.length = 6s;
     probe.p99 = 212ms;
@@ -100,7 +100,7 @@ TEST(Live, FinishedProbesAndNotesStay) {
     out.str("");
     live.probe_finished(probe);
     EXPECT_EQ(out.str(),
-              "\r\x1b[Kprobe 1  bisect     385/s     6s  p99   212 ms  errors    0 %  FAIL  p99 < "
+              "\r\x1b[Kprobe 1  refine     385/s     6s  p99   212 ms  errors    0 %  FAIL  p99 < "
               "100…\n");
     out.str("");
     live.note("draining");

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/rng.hpp"
 #include "result/verdict.hpp"
+#include "sample_parts.hpp"
 #include "stats/hlog.hpp"
 
 namespace loadline::samples {
-namespace {
 
 using namespace std::chrono_literals;
+
+namespace {
 
 StepPlan step(const char* name, bool transaction, bool redis = false) {
     StepPlan plan;
@@ -19,6 +20,8 @@ StepPlan step(const char* name, bool transaction, bool redis = false) {
     plan.redis = redis;
     return plan;
 }
+
+}  // namespace
 
 std::shared_ptr<Plan> bet_plan() {
     auto plan = std::make_shared<Plan>();
@@ -35,7 +38,7 @@ std::shared_ptr<Plan> bet_plan() {
 }
 
 void record(StepStats& stats, Duration response, Duration service, std::uint64_t count,
-            Outcome outcome = Outcome::ok) {
+            Outcome outcome) {
     stats.outcomes[static_cast<std::size_t>(outcome)] += count;
     stats.response_time.record(answered(outcome) ? response : Histogram::unanswered, count);
     if (outcome == Outcome::ok) stats.response_time_ok.record(response, count);
@@ -45,7 +48,6 @@ void record(StepStats& stats, Duration response, Duration service, std::uint64_t
     stats.read.record(service / 10, count);
 }
 
-/// `count` values from 1 ms up, whose quantile q is `low` / (1 - q)^`tail`.
 void record_curve(StepStats& stats, Duration low, double tail, std::uint64_t count) {
     for (std::uint64_t i = 0; i < count; ++i) {
         const double rest = (static_cast<double>(count - i) - 0.5) / static_cast<double>(count);
@@ -130,7 +132,6 @@ void count_arrivals(RunResult& r, std::uint64_t arrivals) {
     ended.ok = pooled.outcomes[0];
 }
 
-/// One second under load: latencies spread around `p50`, 1.6 transactions a journey.
 TimelinePoint second_at(int t, double rate, Duration p50, double tail, Rng& rng) {
     TimelinePoint p;
     const auto noise = [&](double share) { return 1 + share * (2 * rng.uniform() - 1); };
@@ -170,25 +171,6 @@ SocketSample socket_sample(Duration since_start, std::uint32_t established,
     return s;
 }
 
-ProbeResult probe(ProbeResult::Kind kind, double rate, Duration length, Duration p50, Duration p99,
-                  VerdictWord word, const char* why = "") {
-    ProbeResult p;
-    p.kind = kind;
-    p.rate = Rate::per_second(rate);
-    p.length = length;
-    p.transactions_per_s = 1.6 * std::min(rate, 401.0);
-    p.requests = static_cast<std::uint64_t>(p.transactions_per_s * to_seconds(length));
-    p.p50 = p50;
-    p.p90 = (p50 + p99) / 2;
-    p.p99 = p99;
-    p.p999 = p99 * 5 / 4;
-    p.send_lag_p99 = 38us;
-    p.word = word;
-    p.why = why;
-    return p;
-}
-
-/// The .hlog lines of the points that were measured.
 void add_step_seconds(RunResult& r) {
     for (const auto& point : r.measurement.timeline) {
         if (point.phase != Phase::measure) continue;
@@ -201,8 +183,6 @@ void add_step_seconds(RunResult& r) {
         }
     }
 }
-
-}  // namespace
 
 RunResult passing_run() {
     auto r = base_run(bet_plan());
@@ -287,83 +267,6 @@ RunResult failing_run() {
         }
         m.timeline.push_back(p);
     }
-    add_step_seconds(r);
-    return r;
-}
-
-RunResult confirmed_search() {
-    auto plan = bet_plan();
-    plan->name = "bet-day";
-    auto r = base_run(plan);
-    r.command = "search";
-    r.arguments = {"loadline", "search", "scenarios/bet-day.json", "--budget", "60s",
-                   "--hold",   "30s"};
-    r.elapsed = 96s;
-    r.target_shares_machine = true;
-    using Kind = ProbeResult::Kind;
-    const auto pass = VerdictWord::pass, fail = VerdictWord::fail, invalid = VerdictWord::invalid;
-    CapacityResult c;
-    c.word = "CONFIRMED";
-    c.text = "374 journeys/s (598 transactions/s) keep the SLO, held for 30s";
-    c.confirmed_rate = c.estimate_rate = 374;
-    c.confirmed_tps = c.estimate_tps = 598;
-    c.bracket_tps = {598.0, 616.0};
-    c.binding_clause = "p99 < 100ms: 212 ms";
-    c.probes = {probe(Kind::floor, 50, 20s, 2700us, 5800us, pass),
-                probe(Kind::bracket, 100, 10s, 2900us, 8100us, pass),
-                probe(Kind::bracket, 200, 5s, 3400us, 14200us, pass),
-                probe(Kind::bracket, 400, 4s, 41ms, 262ms, fail, "p99 < 100ms: 262 ms"),
-                probe(Kind::bisect, 283, 4s, 4300us, 23500us, pass),
-                probe(Kind::bisect, 342, 5s, 6100us, 58ms, pass),
-                probe(Kind::bisect, 371, 5s, 11ms, 87ms, invalid,
-                      "requests left late: send lag p99 above 5.00 ms in 2 of 5 seconds: fewer "
-                      "requests, or more threads and cores"),
-                probe(Kind::bisect, 371, 6s, 9800us, 84ms, pass),
-                probe(Kind::bisect, 385, 6s, 24ms, 212ms, fail, "p99 < 100ms: 212 ms"),
-                probe(Kind::bisect, 378, 6s, 13ms, 118ms, fail, "p99 < 100ms: 118 ms"),
-                probe(Kind::hold, 374, 30s, 10400us, 88ms, pass)};
-    auto& m = r.measurement;
-    m.measured = 30s;
-    m.intended_rate = 374;
-    record(m.total.steps[0], 400us, 300us, 11220);
-    record_curve(m.total.steps[1], 6ms, 0.5, 11220);
-    record_curve(m.total.steps[2], 6ms, 0.48, 6732);
-    record(m.total.journeys[0], 20ms, 20ms, 11220);
-    count_arrivals(r, 11220);
-    m.generator.lag_windows = 30;
-    Rng rng{7, 1};
-    int t = 0;
-    std::uint32_t n = 0;
-    for (const auto& p : c.probes) {
-        const int length = static_cast<int>(p.length / 1s);
-        for (int i = 0; i < length; ++i, ++t) {
-            auto point = second_at(t, p.rate.per_second(), p.p50,
-                                   std::sqrt(to_ms(p.p99) / to_ms(p.p50)), rng);
-            if (i == 0) point.phase = Phase::warmup;
-            point.sockets = socket_sample(
-                point.since_start, static_cast<std::uint32_t>(point.connections), n++ % 3 == 0, 0);
-            for (int q = 4; q-- > 0;) {
-                r.socket_samples.push_back(*point.sockets);
-                r.socket_samples.back().at -= q * 250ms;
-            }
-            m.timeline.push_back(point);
-        }
-    }
-    r.capacity = std::move(c);
-    r.clauses = {judged(percentile("p99 < 100ms", 0.99, 100ms), pass, 17952, 58100us),
-                 judged_errors(pass, 17952, 0)};
-    r.verdict = {pass, {{"capacity", r.capacity->text}}};
-    SocketReport s;
-    s.word = SocketWord::ok;
-    s.text = "no socket stayed in CLOSE_WAIT: 0 of 74 closes";
-    s.port = 8080;
-    s.pid = 4242;
-    s.command = "missiond --listen 127.0.0.1:8080 --fault capacity=400/s";
-    s.tau = 5s;
-    s.closes = 74;
-    s.close_wait_max = 1;
-    r.sockets = s;
-    r.not_watched.clear();
     add_step_seconds(r);
     return r;
 }

@@ -14,6 +14,12 @@ RunResult failing_run();
 /// A search that confirmed 374 journeys/s, with a timeline over all its probes.
 RunResult confirmed_search();
 
+/// The generator was at its limit before the service: no upper bound, no hold.
+RunResult limited_search();
+
+/// Nothing but an estimate, of a service on another machine that is overloaded as it is.
+RunResult estimated_search();
+
 /// 120 s whose server leaks sockets in CLOSE_WAIT.
 RunResult leaking_run();
 

@@ -36,6 +36,8 @@ TEST(Terminal, WholeSummaries) {
     } rows[] = {{"terminal_passing.txt", samples::passing_run},
                 {"terminal_failing.txt", samples::failing_run},
                 {"terminal_search.txt", samples::confirmed_search},
+                {"terminal_limited.txt", samples::limited_search},
+                {"terminal_estimate.txt", samples::estimated_search},
                 {"terminal_leaking.txt", samples::leaking_run}};
     for (const auto& [file, result] : rows) {
         SCOPED_TRACE(file);
@@ -46,7 +48,8 @@ TEST(Terminal, WholeSummaries) {
 TEST(Terminal, NoLineIsWiderThanThePage) {
     for (const auto result :
          {samples::passing_run, samples::failing_run, samples::confirmed_search,
-          samples::leaking_run, samples::hostile_run, samples::unreachable_run}) {
+          samples::limited_search, samples::estimated_search, samples::leaking_run,
+          samples::hostile_run, samples::unreachable_run}) {
         std::istringstream lines{summary_of(result())};
         for (std::string line; std::getline(lines, line);) {
             EXPECT_LE(display_width(line), 100u) << line;
@@ -80,7 +83,7 @@ TEST(Terminal, ALeakIsTheVerdictEvenWhenTheSearchConfirmed) {
         summary_of(result),
         StartsWith(
             "FAIL  7 sockets stayed in CLOSE_WAIT\n"
-            "  CONFIRMED: 374 journeys/s (598 transactions/s) keep the SLO, held for 30s\n"));
+            "  CONFIRMED: 374 journeys/s (598.4 transactions/s) keep the SLO, held for 1m30s\n"));
 }
 
 TEST(Terminal, WithoutAnSloTheFirstLineSaysSo) {

@@ -100,10 +100,25 @@ RunResult full_search() {
     auto& capacity = run.capacity.emplace();
     capacity.word = "CONFIRMED";
     capacity.text = "377 journeys/s keep the SLO";
+    capacity.advice = "plan with less";
     capacity.confirmed_rate = capacity.confirmed_tps = 377;
     capacity.estimate_rate = capacity.estimate_tps = 380;
-    capacity.bracket_tps = {377, 388};
-    capacity.binding_clause = "p99 < 100ms: 250 ms";
+    capacity.safe_rate = capacity.safe_tps = 370;
+    capacity.interval = RateQuantiles{370, 375, 380, 384, 389};
+    capacity.binding_clause = "p99 < 100ms";
+    capacity.failed_first = "p99 < 100ms: 250 ms";
+    capacity.hold =
+        HoldFacts{377, seconds{60}, true, "p99 < 100ms", 0.6, 0.9, seconds{12}, 0.95};
+    capacity.curve = {{50, milliseconds{3}, milliseconds{9}}};
+    capacity.knee = 0;
+    capacity.current_rate = 190;
+    capacity.headroom = 0.5;
+    capacity.pods = 2;
+    capacity.tps_per_pod = 188.5;
+    capacity.topology = {true, false, "same machine, cores of its own"};
+    capacity.budget = seconds{180};
+    capacity.spent = seconds{175};
+    capacity.notes = {"short"};
     ProbeResult probe;
     probe.kind = ProbeResult::Kind::hold;
     probe.rate = Rate::per_second(377);
@@ -113,6 +128,8 @@ RunResult full_search() {
     probe.p99 = milliseconds{90};
     probe.p999 = Histogram::unanswered;
     probe.word = VerdictWord::pass;
+    probe.clauses = {{7540, 40, 0.001, 0.009, seconds{12}}};
+    probe.aborted_by = 0;
     capacity.probes = {ProbeResult{}, probe};
     return run;
 }
@@ -220,6 +237,12 @@ TEST(SummaryJson, HasTheKeysThatScriptsRelyOn) {
     }
     for (const char* path : {"/results/capacity/word", "/results/capacity/confirmed_tps",
                              "/results/capacity/estimate_tps", "/results/capacity/binding_clause",
+                             "/results/capacity/interval_per_s/q05", "/results/capacity/safe_tps",
+                             "/results/capacity/hold/chance_to_repeat",
+                             "/results/capacity/curve/0/p50_ms", "/results/capacity/headroom",
+                             "/results/capacity/tps_per_pod",
+                             "/results/capacity/topology/cores_shared",
+                             "/results/capacity/probes/1/clauses/0/bad_share",
                              "/results/capacity/probes/0"}) {
         EXPECT_TRUE(search.contains(Json::json_pointer{path})) << path;
     }

@@ -12,6 +12,7 @@ from .rounds import Turn, measure
 from .tables import CPU, INSTRUCTIONS, MEMORY, RATE, SYSCALLS, Column, ratio
 
 AGAINST_WRK = [ratio(RATE, "× wrk"), ratio(CPU, "CPU × wrk")]
+PARTS_OF_CEILING = (10, 50, 90)  # percent
 OPEN_RATES = (2_000, 10_000, 50_000, 100_000)
 MANY = 10_000
 SCALE = (64, 256, 1_000, 4_000, MANY)
@@ -78,6 +79,19 @@ def lag(bench):
     return {"lag": result}
 
 
+def deferral(bench):
+    """What starting the reads after all sends adds to `done`."""
+    with servers.cheap(bench.programs["cheap_server"]) as port:
+        turns = _turns(Job(port, 64, bench.seconds), [
+            clients.deferral(bench.programs["deferral_client"], percent) for percent in PARTS_OF_CEILING])
+        result = measure("Deferred reads, cheap server, 64 connections, open loop", turns, [
+            RATE, Column("service time p50, deferred, µs", "deferred_p50_us", ",.1f"),
+            Column("immediate, µs", "immediate_p50_us", ",.1f"), Column("added, µs", "added_us", ",.1f")],
+            bench.rounds)
+    result.notes.append("Rows: part of the rate of a closed loop. Poisson arrivals.")
+    return {"deferral": result}
+
+
 def redis(bench):
     """GET of one key, 50 connections."""
     results = {}
@@ -121,7 +135,7 @@ def scale(bench):
     return {"scale": result}
 
 
-ALL = {area.__name__: area for area in (static, nginx, mix, lag, redis, memory, scale)}
+ALL = {area.__name__: area for area in (static, nginx, mix, lag, deferral, redis, memory, scale)}
 
 
 def _turns(job, wanted):

@@ -66,7 +66,7 @@ def judge(measurements):
         Bar("mission mix: requests/s × wrk with Lua", find.ratio("mix", "loadline", "wrk with Lua", rate),
             ".2f", "≥", 1.5, 1.8),
         Bar("what deferring the reads adds to done at p50, µs",
-            NoFigure("not measured here: loadline has no switch for immediate reads"), ".0f", "≤", None, 5),
+            find.worst("deferral", "added_us"), ".1f", "≤", None, 5),
         Bar("open loop at up to half the ceiling: send lag p99, median window, µs", find.lag(), ".1f", "≤", 50, 30),
         Bar("open loop at 2000/s: cores", find.median("lag", "2000/s", "cores"), ".2f", "≤", 0.30, 0.20),
         Bar("Redis GET, 1 in flight: requests/s × redis-benchmark",
@@ -95,6 +95,15 @@ class _Finder:
         if otherwise and key not in found.once.get(row, {}):
             return NoFigure(otherwise)
         return found.median(row, key)
+
+    def worst(self, name, key):
+        """The largest of the rows' medians."""
+        found = self.measurements.get(name)
+        if not found:
+            return self._not_run(name)
+        values = [found.median(row, key) for row in found.rows]
+        missing = [value for value in values if isinstance(value, NoFigure)]
+        return missing[0] if missing else max(values)
 
     def lag(self):
         """The worst of the rates that are at most half of what the closed loop reached."""

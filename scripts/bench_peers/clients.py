@@ -74,6 +74,12 @@ def floor(program):
     return printing("raw epoll", outputs.floor_client, lambda job: [program, job.port, job.connections, job.seconds])
 
 
+def deferral(program, percent):
+    """Our engine, reading late and at once in turn, at this part of its closed loop's rate."""
+    return printing(f"{percent} %", outputs.deferral_client, lambda job: [
+        program, job.port, job.connections, job.seconds, percent])
+
+
 def wrk():
     return printing("wrk", outputs.wrk, _wrk_words)
 

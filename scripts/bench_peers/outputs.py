@@ -82,6 +82,12 @@ def floor_client(text):
     return _figures("floor_client", got["requests"], got["rate_per_s"], got["errors"])
 
 
+def deferral_client(text):
+    got = _json(text, "deferral_client")
+    return {**_figures("deferral_client", got["requests"], got["rate_per_s"], 0),
+            **{key: got[key] for key in ("deferred_p50_us", "immediate_p50_us", "added_us")}}
+
+
 def wrk(text):
     wrong = re.search(r"^\s*(Socket errors: .*|Non-2xx.*: \d+|Wrong answers: [1-9]\d*)", text, re.M)
     if wrong:

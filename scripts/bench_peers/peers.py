@@ -19,13 +19,13 @@ def install():
 
 
 def own_programs(loadline):
-    """loadline and the two programs that lie beside it; ends with the mend when one is missing."""
-    programs = {name: loadline.parent / name for name in ("cheap_server", "floor_client")} | {"loadline": loadline}
+    """loadline and the programs that lie beside it; ends with the mend when one is missing."""
+    programs = {name: loadline.parent / name for name in ("cheap_server", "floor_client", "deferral_client")} | {"loadline": loadline}
     missing = [name for name, path in programs.items() if not path.exists()]
     if missing:
         sys.exit(f"bench-peers: {', '.join(missing)} not found in {loadline.parent}\n"
                  "   hint: cmake --preset release && cmake --build --preset release "
-                 "--target bin/loadline cheap_server floor_client")
+                 "--target bin/loadline cheap_server floor_client deferral_client")
     return programs
 
 

@@ -14,6 +14,7 @@ enum class Outcome : std::uint8_t {
     http_5xx,         ///< status 500..599 that no check allowed
     check_failed,     ///< answered, but a check of the scenario did not hold
     capture_failed,   ///< answered, but a value the scenario captures was not there
+    resolve_error,    ///< the name had no address any more, or none in time (see Timeouts::dns_ttl)
     connect_refused,  ///< nobody listens, or the backlog refused
     connect_timeout,  ///< no connection within the connect time-out (5 s)
     timeout,          ///< no whole answer within the step's time-out, counted from `sent`
@@ -37,6 +38,7 @@ constexpr std::string_view to_string(Outcome outcome) {
                                                                 "http_5xx",
                                                                 "check_failed",
                                                                 "capture_failed",
+                                                                "resolve_error",
                                                                 "connect_refused",
                                                                 "connect_timeout",
                                                                 "timeout",

@@ -55,6 +55,10 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
         ->envname("LOADLINE_TIMEOUT");
     app.add_option("--connect-timeout", flags.connect_timeout, "for a connection (default 5s)")
         ->envname("LOADLINE_CONNECT_TIMEOUT");
+    app.add_option("--dns-ttl", flags.dns_ttl,
+                   "ask for a name's addresses again after this long (default: once, before the "
+                   "load; 0s: for every connection)")
+        ->envname("LOADLINE_DNS_TTL");
     app.add_option("--tls-ca", flags.tls_ca, "PEM file of certificates to trust")
         ->envname("LOADLINE_TLS_CA");
     app.add_option("--tls-cert", flags.tls_cert, "PEM file of our own certificate")
@@ -174,13 +178,16 @@ Result<Overrides> to_overrides(const SharedFlags& flags) {
         const char* flag;
         const std::string& text;
         std::optional<Duration>& into;
+        bool zero_allowed = false;
     } limits[] = {{"--timeout", flags.timeout, transport.timeout},
-                  {"--connect-timeout", flags.connect_timeout, transport.connect_timeout}};
-    for (const auto& [flag, text, into] : limits) {
+                  {"--connect-timeout", flags.connect_timeout, transport.connect_timeout},
+                  {"--dns-ttl", flags.dns_ttl, transport.dns_ttl, true}};
+    for (const auto& [flag, text, into, zero_allowed] : limits) {
         if (text.empty()) continue;
         const auto d = parse_duration(text);
         if (!d) return in_flag(flag, d.error());
-        if (*d <= Duration{}) return usage_error(fmt::format("{}: must be above zero", flag));
+        if (*d <= Duration{} && !zero_allowed)
+            return usage_error(fmt::format("{}: must be above zero", flag));
         into = *d;
     }
     transport.tls_ca = flags.tls_ca;

@@ -19,7 +19,7 @@ namespace loadline {
 struct SharedFlags {
     std::vector<std::string> targets, slos, allow_hosts;
     std::string arrivals, threads, connections, max_users, max_rate, seed, out, data_dir;
-    std::string pipeline, timeout, connect_timeout, tls_ca, tls_cert, tls_key;
+    std::string pipeline, timeout, connect_timeout, dns_ttl, tls_ca, tls_cert, tls_key;
     std::vector<std::string> sources;
     bool insecure = false, no_tls_resume = false;
     std::string watch_pid, socket_tau;

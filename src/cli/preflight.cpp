@@ -51,16 +51,32 @@ Result<void> check_rate(const SharedFlags& flags, double highest_rate) {
                                    format_rate(*max_rate)));
 }
 
+Result<void> check_users(const SharedFlags& flags, const TrialOptions& options, const Plan& plan) {
+    if (flags.max_users.empty() || plan.load.users.value_or(0) <= options.max_users) return {};
+    return usage_error(
+        fmt::format("the load's {} users are more than --max-users {}; nothing was sent\n"
+                    "   hint: leave --max-users out, or lower \"users\"",
+                    *plan.load.users, options.max_users));
+}
+
+/// The connections that the load is sure to open, as far as that is known beforehand.
+std::size_t sure_connections(const TrialOptions& options, const Plan& plan) {
+    const auto targets = plan.targets.size();
+    if (options.connections_capped) return options.connections * targets;
+    const bool one_each = plan.connections == ConnectionMode::per_session;
+    return one_each ? std::max<std::size_t>(1, plan.load.users.value_or(0) * targets) : 1;
+}
+
 Result<void> check_descriptors(const TrialOptions& options, const Plan& plan) {
     const auto descriptors = raise_fd_limit();
-    const auto connections =
-        options.connections_capped ? options.connections * plan.targets.size() : 1;
+    const auto connections = sure_connections(options, plan);
     const auto needed = connections + spare_descriptors;
     if (needed <= descriptors) return {};
     return usage_error(fmt::format(
         "{} connections need {} file descriptors, and {} are allowed; nothing was sent\n"
-        "   hint: raise the limit (ulimit -Hn {}), or give fewer --connections",
-        options.connections, needed, descriptors, needed));
+        "   hint: raise the limit (ulimit -Hn {}), or give fewer {}",
+        connections, needed, descriptors, needed,
+        options.connections_capped ? "--connections" : "users"));
 }
 
 bool on_loopback(const Url& url) {
@@ -123,9 +139,9 @@ PortBudget port_budget(const Plan& plan, std::size_t target, const TrialOptions&
 Result<std::vector<std::string>> preflight(const SharedFlags& flags, const TrialOptions& options,
                                            const Plan& plan, double highest_rate) {
     const auto machine = read_machine();
-    for (const auto& check :
-         {check_hosts(flags, plan), check_rate(flags, highest_rate),
-          check_descriptors(options, plan), check_ports(options, plan, highest_rate, machine)}) {
+    for (const auto& check : {check_hosts(flags, plan), check_rate(flags, highest_rate),
+                              check_users(flags, options, plan), check_descriptors(options, plan),
+                              check_ports(options, plan, highest_rate, machine)}) {
         if (!check) return check.error();
     }
     std::vector<std::string> doubts;

@@ -20,6 +20,7 @@ struct PooledConnection {
     std::uint32_t pool;
     enum class State : std::uint8_t {
         closed,
+        resolving,  ///< waits for the addresses of its target's name
         connecting,
         tls_handshake,
         greeting,  ///< AUTH and SELECT are under way
@@ -43,8 +44,9 @@ struct PooledConnection {
     VirtualUser* opened_for = nullptr;
 
     TimePoint phase_started{}, idle_since{};
-    Duration connect_time{}, tls_time{};  ///< of this opening
-    bool opening_recorded = false;        ///< its first exchange has recorded them
+    std::optional<Duration> resolve_time;  ///< of this opening, where the resolver was asked
+    Duration connect_time{}, tls_time{};
+    bool opening_recorded = false;  ///< its first exchange has recorded them
 };
 
 /// Users waiting for something that is all taken, and whose doing that is.
@@ -68,8 +70,11 @@ struct ConnectionPool {
     const TargetPlan* target = nullptr;
     Protocol protocol = Protocol::http;
     TargetRoute route;
-    std::size_t opened = 0;  ///< which addresses are next
-    std::string greeting;    ///< AUTH and SELECT, rendered; empty for none
+    std::size_t opened = 0;   ///< which addresses are next
+    TimePoint resolved_at{};  ///< the addresses in `route`
+    bool by_name = false;     ///< the target is a name: its addresses may change
+    bool resolving = false;   ///< the resolver has been asked
+    std::string greeting;     ///< AUTH and SELECT, rendered; empty for none
     int greeting_replies = 0;
     std::size_t cap = 0;    ///< most connections this worker may hold
     std::size_t depth = 1;  ///< most exchanges in flight per connection
@@ -80,9 +85,9 @@ struct ConnectionPool {
     Ring<PooledConnection*> with_room;  ///< busy ones with less than `depth` in flight
     Ring<VirtualUser*> waiting;
     WaitCause cause;
-    std::size_t open = 0;  ///< connecting, greeting, idle or busy
-    std::size_t connecting = 0;
-    std::uint64_t closes = 0;  ///< by us, of established connections
+    std::size_t open = 0;        ///< all but the closed ones
+    std::size_t connecting = 0;  ///< from resolving to greeting
+    std::uint64_t closes = 0;    ///< by us, of established connections
 };
 
 }  // namespace loadline

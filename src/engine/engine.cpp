@@ -183,7 +183,7 @@ Result<std::unique_ptr<Engine>> Engine::start(std::shared_ptr<const Plan> plan,
         collector->globals = std::move(variables);
     };
     const WorkerLimits limits{options.max_users, options.connections, options.pipeline,
-                              options.latency_limit};
+                              options.latency_limit, options.defer_reads};
     for (unsigned i = 0; i < options.threads; ++i) {
         auto routes = routes_to(*plan, *found, options.sources);
         if (!routes) return routes.error();

@@ -19,6 +19,7 @@ struct EngineOptions {
     Duration latency_limit = std::chrono::milliseconds{100};  ///< the smallest of the SLOs
     std::size_t pipeline = 1;          ///< commands in flight per Redis connection
     std::vector<std::string> sources;  ///< our own addresses to connect from, used in turn
+    bool defer_reads = true;           ///< false only to measure what deferring them adds
 };
 
 /// At most one second of load, merged over the workers.

@@ -36,6 +36,8 @@ Worker::Worker(std::shared_ptr<const Plan> plan, std::vector<TargetRoute> routes
         pool.target = &plan_->targets[i];
         pool.protocol = pool.target->url.is_redis() ? Protocol::redis : Protocol::http;
         pool.route = std::move(routes[i]);
+        pool.by_name = is_name(pool.target->url);
+        pool.resolved_at = Clock::now();
         pool.cap = std::max<std::size_t>(1, limits_.connections / share.count);
         if (pool.protocol == Protocol::redis) {
             const bool shared = plan_->connections != ConnectionMode::per_session;

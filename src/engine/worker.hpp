@@ -1,5 +1,6 @@
 #pragma once
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
@@ -42,6 +43,7 @@ struct WorkerLimits {
     std::size_t connections = 10'000;                         ///< per target
     std::size_t pipeline = 1;                                 ///< commands in flight, Redis only
     Duration latency_limit = std::chrono::milliseconds{100};  ///< the smallest of the SLOs
+    bool defer_reads = true;  ///< all sends that are due first, then the reads
 };
 
 /// Where a worker's news goes. Each is called on the control thread.
@@ -150,6 +152,7 @@ private:
     void start_exchange(User& user, StepIndex step);
     void wait_for_connection(User& user);
     void send(User& user, PooledConnection& connection);
+    void read_soon(PooledConnection& connection);
     void send_later(User& user, PooledConnection& connection);
     void flush(PooledConnection& connection);
     void on_reply(PooledConnection& connection, ReplyStatus status);
@@ -172,6 +175,7 @@ private:
     void grow(ConnectionPool& pool);
     PooledConnection* own_connection(User& user, std::uint32_t target);
     void open_connection(ConnectionPool& pool, User* for_user);
+    void connect(PooledConnection& connection);
     void connected(PooledConnection& connection, boost::system::error_code ec);
     void shake_hands(PooledConnection& connection);
     void greet(PooledConnection& connection);
@@ -192,6 +196,12 @@ private:
     void sweep_connections(ConnectionPool& pool);
     void sweep_idle(ConnectionPool& pool);
 
+    // Names (worker_names.cpp)
+    bool addresses_are_old(const ConnectionPool& pool) const;
+    void await_addresses(PooledConnection& connection);
+    void ask_resolver(ConnectionPool& pool);
+    void resolved(ConnectionPool& pool, std::vector<Endpoint> found, const std::string& problem);
+
     std::shared_ptr<const Plan> plan_;
     Share share_;
     WorkerLimits limits_;
@@ -200,6 +210,7 @@ private:
     boost::asio::io_context io_{1};
     boost::asio::steady_timer wake_{io_};
     HandlerMemory wake_memory_;
+    boost::asio::ip::tcp::resolver resolver_{io_};  ///< works on a thread of its own
     TimePoint armed_for_ = TimePoint::max();
     Rng rng_;
     std::uint64_t counter_ = 0;

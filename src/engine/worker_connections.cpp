@@ -67,14 +67,21 @@ void Worker::open_connection(ConnectionPool& pool, User* for_user) {
     }
     auto& connection = *pool.closed.back();
     pool.closed.pop_back();
-    connection.state = State::connecting;
     connection.opened_for = for_user;
     connection.phase_started = now_;
     connection.exchanges = 0;
+    connection.resolve_time.reset();
     connection.tls_time = {};
     connection.opening_recorded = false;
     ++pool.open;
     ++pool.connecting;
+    if (addresses_are_old(pool)) return await_addresses(connection);
+    connect(connection);
+}
+
+void Worker::connect(PooledConnection& connection) {
+    auto& pool = pools_[connection.pool];
+    connection.state = State::connecting;
     const auto turn = share_.index + pool.opened++ * share_.count;
     const auto& [to, from, tls] = pool.route;
     connection.link.async_connect(
@@ -314,6 +321,11 @@ void Worker::sweep_connections(ConnectionPool& pool) {
         auto& connection = *pool.all[i];
         const auto age = now_ - connection.phase_started;
         switch (connection.state) {
+            case State::resolving:
+                if (age <= limits.resolve) break;
+                failure_detail_ = "no answer within " + format_duration(limits.resolve);
+                connect_failed(connection, Outcome::resolve_error);
+                break;
             case State::busy:
                 if (const auto slow = slow_exchange(connection)) fail_exchanges(connection, *slow);
                 break;
@@ -362,7 +374,7 @@ void Worker::close_connections(std::function<void(std::vector<std::uint64_t>)> c
                 const auto state = connection->state;
                 if (state == State::closed || state == State::busy) continue;
                 if (state != State::idle) --pool.connecting;
-                close(*connection, state != State::connecting);
+                close(*connection, state != State::resolving && state != State::connecting);
             }
             pool.idle.clear();
             closes.push_back(std::exchange(pool.closes, 0));

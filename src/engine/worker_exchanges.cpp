@@ -69,6 +69,12 @@ void Worker::send(User& user, PooledConnection& connection) {
     const auto ec = connection.link.send(*request);
     if (ec == asio::error::would_block) return wait_writable(connection);
     if (ec) return send_failed(connection, ec);
+    read_soon(connection);
+}
+
+/// The reply is read after everything else that is due has left.
+void Worker::read_soon(PooledConnection& connection) {
+    if (!limits_.defer_reads) return start_read(connection);
     sent_now_.push_back(&connection);
 }
 
@@ -102,7 +108,7 @@ void Worker::flush(PooledConnection& connection) {
     const auto ec = connection.link.send(connection.request);
     if (ec == asio::error::would_block) return wait_writable(connection);
     if (ec) return send_failed(connection, ec);
-    sent_now_.push_back(&connection);
+    read_soon(connection);
 }
 
 void Worker::on_reply(PooledConnection& connection, ReplyStatus status) {
@@ -269,6 +275,7 @@ void Worker::record_opening(const User& user, PooledConnection& connection) {
     if (connection.opening_recorded) return;
     connection.opening_recorded = true;
     auto& stats = interval_of(user.timing.intended).steps[user.step];
+    if (connection.resolve_time) stats.resolve.record(*connection.resolve_time);
     stats.connect.record(connection.connect_time);
     if (connection.link.tls()) stats.tls.record(connection.tls_time);
 }

@@ -63,6 +63,12 @@ Result<std::vector<Endpoint>> resolve(const Url& url, Duration limit) {
     return std::move(found.endpoints);
 }
 
+bool is_name(const Url& url) {
+    boost::system::error_code not_an_address;
+    asio::ip::make_address(url.host, not_an_address);
+    return !url.is_unix() && not_an_address;
+}
+
 Result<void> probe_connect(const Url& url, const Endpoint& endpoint, Duration limit) {
     asio::io_context io;
     asio::generic::stream_protocol::socket socket{io};

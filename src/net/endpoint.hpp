@@ -18,6 +18,9 @@ using Endpoint = boost::asio::generic::stream_protocol::endpoint;
 /// once, in the resolver's order. Unreachable error when the name has none.
 Result<std::vector<Endpoint>> resolve(const Url& url, Duration limit);
 
+/// Whether the target is a name, whose addresses may change: no literal address, no socket.
+bool is_name(const Url& url);
+
 /// Connects once and closes again (blocking, at most `limit`): is anybody there?
 /// Unreachable error naming the target and its address otherwise.
 Result<void> probe_connect(const Url& url, const Endpoint& endpoint, Duration limit);

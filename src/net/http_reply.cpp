@@ -3,6 +3,8 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include "net/http_plain_reply.hpp"
+
 namespace loadline {
 namespace http = boost::beast::http;
 
@@ -54,12 +56,34 @@ void HttpReplyParser::expect(bool head_request, bool keep_reply) {
     status_ = interim_ = 0;
     head_.clear();
     body_.clear();
-    grammar_.emplace(*this);
+    head_view_ = body_view_ = {};
+    grammar_.reset();
+}
+
+/// Reads a whole plain response. What is kept is borrowed from `data`.
+bool HttpReplyParser::took_plain(const char* data, std::size_t size, std::size_t& used) {
+    if (head_request_) return false;
+    const auto reply = read_plain_reply({data, size});
+    if (!reply) return false;
+    used = reply->size;
+    status_ = reply->status;
+    if (keep_reply_) {
+        head_view_ = reply->fields;
+        body_view_ = reply->body;
+    } else if (status_ >= 400) {
+        body_view_ = reply->body.substr(0, example_limit);
+    }
+    keep_alive_ = true;
+    return true;
 }
 
 ReplyStatus HttpReplyParser::feed(const char* data, std::size_t size, std::size_t& used) {
     used = 0;
     if (size > 0) started_ = true;
+    if (!grammar_) {
+        if (took_plain(data, size, used)) return ReplyStatus::complete;
+        grammar_.emplace(*this);
+    }
     for (;;) {
         boost::beast::error_code ec;
         used += grammar_->put(boost::asio::const_buffer{data + used, size - used}, ec);
@@ -79,17 +103,22 @@ ReplyStatus HttpReplyParser::finish_or_continue() {
         grammar_.emplace(*this);
         return ReplyStatus::incomplete;
     }
-    keep_alive_ = status_ != 101 && grammar_->keep_alive();  // 101: no longer HTTP
+    return complete(status_ != 101 && grammar_->keep_alive());  // 101: no longer HTTP
+}
+
+ReplyStatus HttpReplyParser::complete(bool keep_alive) {
+    keep_alive_ = keep_alive;
+    head_view_ = head_;
+    body_view_ = body_;
     return ReplyStatus::complete;
 }
 
 ReplyStatus HttpReplyParser::end_of_stream() {
-    if (!grammar_->got_some()) return ReplyStatus::incomplete;
+    if (!grammar_ || !grammar_->got_some()) return ReplyStatus::incomplete;
     boost::beast::error_code ec;
     grammar_->put_eof(ec);
     if (ec || !grammar_->is_done()) return ReplyStatus::incomplete;  // cut short
-    keep_alive_ = false;
-    return ReplyStatus::complete;
+    return complete(false);
 }
 
 }  // namespace loadline

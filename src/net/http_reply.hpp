@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/response_view.hpp"
 
@@ -16,9 +17,10 @@ enum class ReplyStatus : std::uint8_t {
 };
 
 /// Reads HTTP/1.x responses with Beast's grammar and without its field map: Content-Length,
-/// chunked and close-delimited bodies, HEAD, 1xx. The status is always kept; header lines
-/// and body only when asked for (or, up to 256 bytes of body, from status 400 on, as an
-/// example for the report). Allocates nothing once its buffers have grown.
+/// chunked and close-delimited bodies, HEAD, 1xx. A plain response that comes in one piece
+/// takes a shorter way to the same result (see http_plain_reply). The status is always kept;
+/// header lines and body only when asked for (or, up to 256 bytes of body, from status 400
+/// on, as an example for the report). Allocates nothing once its buffers have grown.
 ///
 /// Limits: 16 KiB of header, 16 MiB of kept body, 16 interim (1xx) responses. A kept body
 /// whose Content-Length or chunk is beyond the limit is malformed before its bytes come.
@@ -28,7 +30,7 @@ public:
     void expect(bool head_request, bool keep_reply);
 
     /// Parses from `data`; adds the bytes used to `used` (what is left must be offered
-    /// again with more behind it).
+    /// again with more behind it). What the response's views show may lie in `data`.
     ReplyStatus feed(const char* data, std::size_t size, std::size_t& used);
     /// The peer closed: completes a close-delimited body.
     ReplyStatus end_of_stream();
@@ -37,10 +39,12 @@ public:
     bool started() const { return started_; }
     /// Whether the connection may carry another exchange; after `complete`.
     bool keep_alive() const { return keep_alive_; }
-    ResponseView view() const { return {status_, head_, body_, {}}; }
+    ResponseView view() const { return {status_, head_view_, body_view_, {}}; }
 
 private:
+    bool took_plain(const char* data, std::size_t size, std::size_t& used);
     ReplyStatus finish_or_continue();
+    ReplyStatus complete(bool keep_alive);
 
     class Grammar final : public boost::beast::http::basic_parser<false> {
     public:
@@ -70,8 +74,9 @@ private:
         HttpReplyParser& owner_;
     };
 
-    std::optional<Grammar> grammar_;
-    std::string head_, body_;
+    std::optional<Grammar> grammar_;  ///< once the response has turned out not to be plain
+    std::string head_, body_;         ///< what the grammar gathers
+    std::string_view head_view_, body_view_;
     int status_ = 0;
     int interim_ = 0;
     bool head_request_ = false, keep_reply_ = false, started_ = false, keep_alive_ = false;

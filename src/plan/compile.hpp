@@ -13,7 +13,7 @@ namespace loadline {
 /// What the command line says about connections and time-outs. Files are relative to the
 /// working folder.
 struct TransportFlags {
-    std::optional<Duration> timeout, connect_timeout;
+    std::optional<Duration> timeout, connect_timeout, dns_ttl;
     std::string tls_ca, tls_cert, tls_key;
     bool insecure = false, no_tls_resume = false;
 

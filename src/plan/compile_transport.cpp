@@ -53,6 +53,7 @@ void compile_timeouts(CompileContext& context, const Node& root) {
     read("tls", limits.tls);
     read("firstByte", limits.first_byte);
     read("whole", limits.whole);
+    if (const auto ttl = context.duration(root.at("dns").at("ttl"), true)) limits.dns_ttl = *ttl;
 }
 
 }  // namespace
@@ -68,6 +69,7 @@ std::string TransportFlags::apply_to(Plan& plan) const {
     if (insecure) tls.verify = false;
     if (no_tls_resume) tls.resume = false;
     if (connect_timeout) plan.timeouts.connect = *connect_timeout;
+    if (dns_ttl) plan.timeouts.dns_ttl = *dns_ttl;
     if (timeout) {
         plan.timeouts.whole = *timeout;
         for (auto& step : plan.steps) step.timeout = *timeout;
@@ -94,6 +96,7 @@ void write_transport(const TransportFlags& flags, nlohmann::ordered_json& json) 
     if (flags.no_tls_resume) json["tls"]["resume"] = false;
     if (flags.connect_timeout)
         json["timeouts"]["connect"] = format_duration_exact(*flags.connect_timeout);
+    if (flags.dns_ttl) json["dns"]["ttl"] = format_duration_exact(*flags.dns_ttl);
     if (flags.timeout) json["timeouts"]["whole"] = format_duration_exact(*flags.timeout);
 }
 

@@ -139,6 +139,9 @@ struct Timeouts {
     Duration tls = std::chrono::seconds{5};     ///< the handshake
     std::optional<Duration> first_byte{};       ///< from `sent`
     Duration whole = std::chrono::seconds{10};  ///< of steps without a time-out of their own
+    /// How long the addresses of a name stay good: a connection opened later asks the
+    /// resolver again. Nothing: they are asked for once, before the load.
+    std::optional<Duration> dns_ttl{};
 };
 
 struct Plan {

@@ -14,7 +14,8 @@ struct StepPhase {
     const char* name;
     Histogram StepStats::*histogram;
 };
-constexpr StepPhase phases[] = {{"connect", &StepStats::connect},
+constexpr StepPhase phases[] = {{"resolve", &StepStats::resolve},
+                                {"connect", &StepStats::connect},
                                 {"TLS", &StepStats::tls},
                                 {"wait", &StepStats::wait},
                                 {"read", &StepStats::read}};

@@ -80,7 +80,8 @@ Json step_json(const StepStats& stats, Duration timeout, Duration measured) {
 /// What only exchanges have, and journeys have not.
 Json exchange_json(const StepStats& stats, Duration timeout, Duration measured) {
     auto out = step_json(stats, timeout, measured);
-    const std::pair<const char*, const Histogram&> phases[] = {{"connect_ms", stats.connect},
+    const std::pair<const char*, const Histogram&> phases[] = {{"resolve_ms", stats.resolve},
+                                                               {"connect_ms", stats.connect},
                                                                {"tls_ms", stats.tls},
                                                                {"wait_ms", stats.wait},
                                                                {"read_ms", stats.read}};

@@ -18,6 +18,7 @@ constexpr KeyShape scenario_keys[] = {
     {"connections", kind_text, "\"pool\", \"per-session\" or \"per-request\""},
     {"tls", kind_object, "an object such as {\"ca\": \"ca.pem\"}"},
     {"timeouts", kind_object, "an object such as {\"connect\": \"2s\"}"},
+    {"dns", kind_object, "an object such as {\"ttl\": \"30s\"}"},
     {"data", kind_object, "an object of names and sources"},
     {"sessions", kind_object, "an object of names and session pools"},
     {"setup", kind_list, steps},
@@ -55,6 +56,8 @@ constexpr KeyShape timeout_keys[] = {
     {"tls", kind_text, duration},     {"firstByte", kind_text, duration},
     {"whole", kind_text, duration},
 };
+
+constexpr KeyShape dns_keys[] = {{"ttl", kind_text, duration, true}};
 
 constexpr KeyShape feeder_keys[] = {
     {"csv", kind_text, "the path of a CSV file"},
@@ -132,6 +135,7 @@ const ObjectShape ramp_shape{"a stage that changes the rate", ramp_keys, {}};
 const ObjectShape hold_shape{"a stage that holds the rate", hold_keys, {}};
 const ObjectShape tls_shape{"\"tls\"", tls_keys, {}};
 const ObjectShape timeouts_shape{"\"timeouts\"", timeout_keys, {}};
+const ObjectShape dns_shape{"\"dns\"", dns_keys, {}};
 const ObjectShape feeder_shape{"a data source", feeder_keys, feeder_later};
 const ObjectShape pool_shape{"a session pool", pool_keys, pool_later};
 const ObjectShape journey_shape{"a journey", journey_keys, journey_later};

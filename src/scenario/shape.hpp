@@ -32,8 +32,8 @@ struct ObjectShape {
 };
 
 extern const ObjectShape scenario_shape, load_shape, ramp_shape, hold_shape, tls_shape,
-    timeouts_shape, feeder_shape, pool_shape, journey_shape, watch_shape, set_shape, think_shape,
-    http_shape, redis_shape, http_expect_shape, redis_expect_shape;
+    timeouts_shape, dns_shape, feeder_shape, pool_shape, journey_shape, watch_shape, set_shape,
+    think_shape, http_shape, redis_shape, http_expect_shape, redis_expect_shape;
 
 /// Kinds of steps that the format knows and this version refuses.
 extern const std::span<const std::string_view> later_steps;

@@ -66,6 +66,7 @@ public:
         load(json);
         member(json, "", "tls", tls_shape);
         member(json, "", "timeouts", timeouts_shape);
+        member(json, "", "dns", dns_shape);
         members(json, "", "data", [&](const Json& feeder, const std::string& at) {
             object(feeder, at, feeder_shape);
         });

@@ -26,6 +26,7 @@ void StepStats::merge(const StepStats& other) {
     response_time.merge(other.response_time);
     response_time_ok.merge(other.response_time_ok);
     service_time.merge(other.service_time);
+    resolve.merge(other.resolve);
     connect.merge(other.connect);
     tls.merge(other.tls);
     wait.merge(other.wait);
@@ -40,6 +41,7 @@ void StepStats::clear() {
     response_time.clear();
     response_time_ok.clear();
     service_time.clear();
+    resolve.clear();
     connect.clear();
     tls.clear();
     wait.clear();

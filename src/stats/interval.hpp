@@ -16,10 +16,10 @@ struct StepStats {
     Histogram response_time;     ///< every exchange due, unanswered ones at 1 h
     Histogram response_time_ok;  ///< the `ok` ones alone
     Histogram service_time;      ///< answered ones only
-    /// Where the time went: `connect` and `tls` of the exchanges that were the first on their
-    /// connection, `wait` from sent to the first byte and `read` from there to the last, of
-    /// the answered ones.
-    Histogram connect, tls, wait, read;
+    /// Where the time went: `resolve` (where the resolver was asked), `connect` and `tls` of
+    /// the exchanges that were the first on their connection, `wait` from sent to the first
+    /// byte and `read` from there to the last, of the answered ones.
+    Histogram resolve, connect, tls, wait, read;
     std::uint64_t bytes_in = 0, bytes_out = 0;
     std::uint64_t resends = 0;  ///< sent again because a reused connection turned out dead
 

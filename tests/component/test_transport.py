@@ -1,5 +1,6 @@
 """TLS, Unix sockets, IPv6, several addresses: loadline against a real nginx and a real Redis."""
 import collections
+import http.server
 import json
 import pathlib
 import shutil
@@ -283,6 +284,99 @@ class Timeouts(unittest.TestCase):
 
     def test_an_answer_that_takes_too_long_is_a_timeout(self):
         self.assertEqual(self.outcomes("http", {"whole": "300ms"}), ({"timeout": 20}, "timeout"))
+
+
+class CountingServer:
+    """Answers every GET with 200 and counts them."""
+
+    def __init__(self, address, port):
+        counter = self
+        counter.answered = 0
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                counter.answered += 1
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+        self.server = http.server.ThreadingHTTPServer((address, port), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+
+    def close(self):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+class Names(unittest.TestCase):
+    """Names whose addresses change under way: loadline sees a hosts file of its own, over /etc/hosts."""
+
+    @classmethod
+    def setUpClass(cls):
+        private = ["unshare", "--mount", "true"]
+        if subprocess.run(private, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
+            raise unittest.SkipTest("no mount namespace can be made here (needs CAP_SYS_ADMIN)")
+        cls.port = rig.free_port()
+        cls.servers = [CountingServer(address, cls.port) for address in ("127.0.0.1", "127.0.0.2")]
+
+    @classmethod
+    def tearDownClass(cls):
+        for server in cls.servers:
+            server.close()
+
+    def journey(self, *flags, seconds, change):
+        """Runs with a new connection per request; `change` gets the hosts file after one second."""
+        scenario = {"loadline": 1, "targets": {"web": f"http://web.test:{self.port}"}, "connections": "per-request",
+                    "load": {"rate": "50/s", "arrivals": "paced", "duration": f"{seconds}s"},
+                    "journeys": {"look": {"steps": [{"name": "request", "http": "GET web/"}]}}}
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            hosts = folder / "hosts"
+            hosts.write_text("127.0.0.1 localhost web.test\n")
+            (folder / "names.json").write_text(json.dumps(scenario))
+            later = threading.Timer(1, change, [hosts])
+            later.start()
+            try:
+                words = [(rig.BIN / "loadline").resolve(), "run", folder / "names.json", *flags, "--json", "--quiet", "--out",
+                         folder / "report"]
+                ended = subprocess.run(["unshare", "--mount", "sh", "-c",
+                                        'mount --bind "$1" /etc/hosts && shift && exec "$@"', "sh", hosts, *words],
+                                       capture_output=True, text=True, timeout=60)
+            finally:
+                later.cancel()
+        self.assertIn(ended.returncode, (0, 1, 4), ended.stderr)
+        return json.loads(ended.stdout)["results"]
+
+    def test_an_address_that_changes_is_followed_after_the_ttl(self):
+        before = [server.answered for server in self.servers]
+        results = self.journey("--dns-ttl", "200ms", seconds=3,
+                               change=lambda hosts: hosts.write_text("127.0.0.2 web.test\n"))
+        self.assertEqual(results["total"]["outcomes"], {"ok": 150})
+        first, second = (server.answered - was for server, was in zip(self.servers, before))
+        self.assertGreater(first, 20)
+        self.assertGreater(second, 50)
+        # Every 200 ms one connection or more waits for the resolver; the others do not.
+        self.assertLess(results["steps"]["request"]["resolve_ms"]["count"], 100)
+        self.assertGreater(results["steps"]["request"]["resolve_ms"]["count"], 5)
+
+    def test_without_a_ttl_the_first_address_stays(self):
+        before = self.servers[1].answered
+        results = self.journey(seconds=2, change=lambda hosts: hosts.write_text("127.0.0.2 web.test\n"))
+        self.assertEqual(results["total"]["outcomes"], {"ok": 100})
+        self.assertEqual(self.servers[1].answered, before)
+        self.assertNotIn("resolve_ms", results["steps"]["request"])
+
+    def test_a_name_that_is_gone_is_a_resolve_error(self):
+        results = self.journey("--dns-ttl", "0s", seconds=3, change=lambda hosts: hosts.write_text("# empty\n"))
+        outcomes = results["total"]["outcomes"]
+        self.assertEqual(set(outcomes), {"ok", "resolve_error"})
+        self.assertGreater(outcomes["ok"], 20)
+        self.assertGreater(outcomes["resolve_error"], 20)
+        self.assertRegex(results["examples"][0]["text"], "^resolve_error: .*[Hh]ost")
 
 
 class Redis(unittest.TestCase):

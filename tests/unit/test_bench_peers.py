@@ -93,6 +93,11 @@ class Outputs(unittest.TestCase):
             with self.subTest(parse, text=text[:40]):
                 self.assertEqual(parse(text), {"requests": requests, "rate_per_s": rate})
 
+    def test_the_deferral_client_gives_both_kinds_of_reading(self):
+        figures = {"requests": 20, "rate_per_s": 10.0, "deferred_p50_us": 31.5, "immediate_p50_us": 30.0,
+                   "added_us": 1.5}
+        self.assertEqual(outputs.deferral_client(json.dumps(figures)), figures)
+
     def test_errors_and_other_statuses_are_no_figure(self):
         rows = (
             (outputs.wrk, WRK.format(more="  Socket errors: connect 0, read 3, write 0, timeout 12\n"),
@@ -247,7 +252,7 @@ class Arguments(unittest.TestCase):
         self.assertIn(reason, err.getvalue())
 
     def test_wrong_words_are_refused_with_the_mend(self):
-        self.assert_refused(["statics"], "no area 'statics'; there are: static nginx mix lag redis memory scale")
+        self.assert_refused(["statics"], "no area 'statics'; there are: static nginx mix lag deferral redis memory scale")
         self.assert_refused(["--rounds", "0"], "rounds and seconds must be at least 1")
         self.assert_refused(["lag", "--instructions"], "--instructions belongs to the area static")
         self.assert_refused(["--json", "/nowhere/at/all.json"], "/nowhere/at is not a folder")

@@ -82,5 +82,30 @@ TEST(Preflight, RefusesWithTheNumbersAndTheMend) {
                   "net.ipv4.ip_local_port_range, or keep connections (\"connections\": \"pool\")");
 }
 
+TEST(Preflight, RefusesACapBelowTheLoadsUsers) {
+    Bench b;
+    b.plan.load.users = 20;
+    b.options.max_users = 5;
+    EXPECT_TRUE(preflight({}, b.options, b.plan, 0).has_value()) << "the cap was not asked for";
+    SharedFlags flags;
+    flags.max_users = "5";
+    const auto refused = preflight(flags, b.options, b.plan, 0);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().message,
+              "the load's 20 users are more than --max-users 5; nothing was sent\n"
+              "   hint: leave --max-users out, or lower \"users\"");
+}
+
+TEST(Preflight, CountsTheConnectionsOfSessionsThatKeepTheirOwn) {
+    Bench b;
+    b.plan.connections = ConnectionMode::per_session;
+    b.plan.load.users = 1'000'000'000;
+    const auto refused = preflight({}, b.options, b.plan, 0);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().message.find("1000000000 connections need 1000000"), 0U)
+        << refused.error().message;
+    EXPECT_NE(refused.error().message.find("or give fewer users"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace loadline

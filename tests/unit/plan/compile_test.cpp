@@ -380,7 +380,8 @@ TEST(Compile, TransportIsReadAndFlagsWin) {
         around(
             R"({"name": "s", "http": "GET web/"}, {"name": "own", "http": "PUT web/", "timeout": "3s"})",
             R"("tls": {"ca": "ca.pem", "cert": "c.pem", "key": "sub/k.pem", "resume": false},
-                  "timeouts": {"resolve": "2s", "connect": "4s", "tls": "6s", "firstByte": "1s", "whole": "8s"},)"),
+                  "timeouts": {"resolve": "2s", "connect": "4s", "tls": "6s", "firstByte": "1s", "whole": "8s"},
+                  "dns": {"ttl": "0s"},)"),
         "folder/s.json", flags);
     ASSERT_TRUE(std::holds_alternative<CompiledScenario>(compiled));
     const auto& plan = *std::get<CompiledScenario>(compiled).plan;
@@ -393,6 +394,7 @@ TEST(Compile, TransportIsReadAndFlagsWin) {
     EXPECT_EQ(plan.timeouts.connect, seconds(1));
     EXPECT_EQ(plan.timeouts.tls, seconds(6));
     EXPECT_EQ(plan.timeouts.first_byte, seconds(1));
+    EXPECT_EQ(plan.timeouts.dns_ttl, seconds(0));
     EXPECT_EQ(plan.steps[0].timeout, seconds(8));
     EXPECT_EQ(plan.steps[1].timeout, seconds(3));
     const auto& json = std::get<CompiledScenario>(compiled).scenario.json;

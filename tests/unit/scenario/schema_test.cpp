@@ -23,6 +23,7 @@ TEST(ScenarioSchema, NamesExactlyTheKeysThatAreServed) {
         {"/definitions/hold", hold_shape},
         {"/definitions/tls", tls_shape},
         {"/definitions/timeouts", timeouts_shape},
+        {"/definitions/dns", dns_shape},
         {"/definitions/feeder", feeder_shape},
         {"/definitions/pool", pool_shape},
         {"/definitions/journey", journey_shape},

@@ -20,8 +20,8 @@ constexpr std::array<std::string_view, 6> commands{"run",      "search", "watch"
                                                    "validate", "demo",   "selftest"};
 /// Commands and flags of later versions: refused by name, so that nobody thinks they worked.
 constexpr std::array<std::string_view, 4> later_commands{"compare", "replay", "report", "agent"};
-constexpr std::array<std::string_view, 6> later_flags{
-    "--watch-container-pid", "--watch-from", "--strict-sockets", "--current", "--pods", "--resume"};
+constexpr std::array<std::string_view, 3> later_flags{"--watch-container-pid", "--watch-from",
+                                                      "--strict-sockets"};
 
 /// Finds what this version does not serve, with a message that says so.
 std::optional<Error> refused_by_name(int argc, char** argv) {
@@ -109,7 +109,9 @@ int subcommands(int argc, char** argv) {
         app.add_subcommand("search", "find the largest rate that keeps the SLO, and hold it");
     search_app->add_option("scenario", search.scenario, "the scenario file")->required();
     add_shared_flags(*search_app, search.shared);
-    search_app->add_option("--budget", search.budget, "time for the search itself")
+    search_app
+        ->add_option("--budget", search.budget,
+                     "time for the search itself: quick (1m), 3m, thorough (10m) or any other")
         ->capture_default_str()
         ->envname("LOADLINE_BUDGET");
     search_app
@@ -121,6 +123,15 @@ int subcommands(int argc, char** argv) {
         ->add_option("--start-rate", search.start_rate,
                      "first rate (default: a tenth of the scenario's, else 50/s)")
         ->envname("LOADLINE_START_RATE");
+    search_app
+        ->add_option("--current", search.current,
+                     "today's rate of journeys: the result says how much headroom is left")
+        ->envname("LOADLINE_CURRENT");
+    search_app
+        ->add_option("--pods", search.pods, "how many pods serve: the result says the TPS of one")
+        ->envname("LOADLINE_PODS");
+    search_app->add_option("--resume", search.resume,
+                           "folder of an earlier search of the same SLO: go on from its probes");
     search_app->callback([&] { exit = search_command(search); });
 
     std::vector<std::string> scenarios;

@@ -43,6 +43,7 @@ struct RunFlags {
 struct SearchFlags {
     SharedFlags shared;
     std::string scenario, budget = "3m", hold = "10m", start_rate;
+    std::string current, pods, resume;
 };
 
 /// wrk's letters.

@@ -16,6 +16,7 @@
 #include "cli/version.hpp"
 #include "report/terminal.hpp"
 #include "result/verdict.hpp"
+#include "trial/topology.hpp"
 
 namespace loadline {
 namespace {
@@ -115,6 +116,11 @@ int ReportSession::finish(RunResult& result) {
     result.machine = read_machine();
     result.selftest = kept_selftest(result.machine);
     result.target_shares_machine = all_local(*result.plan);
+    if (result.capacity) {
+        result.capacity->topology =
+            topology_of(result.target_shares_machine,
+                        result.sockets ? result.sockets->pid : std::optional<int>{});
+    }
 
     if (live_) live_->finish();
     if (flags_.json) {

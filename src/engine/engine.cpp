@@ -76,12 +76,18 @@ Result<std::vector<TargetRoute>> routes_to(const Plan& plan, const std::vector<F
 
 /// Gathers the workers' reports on the control thread and merges those of the same second.
 struct Engine::Collector {
+    explicit Collector(std::vector<std::unique_ptr<Worker>>& all) : workers{all} {}
+
     std::vector<std::unique_ptr<Worker>>& workers;
     LoadResult result;
-    TimePoint start{};
-    std::function<bool(const SecondOfLoad&)> on_second;
+    LoadWindow window{};
+    OnLoad on_second, on_tick;
     std::map<std::uint64_t, std::vector<WorkerReport>> seconds;
     std::vector<Duration> worker_cpu;
+    /// The ticks of the second that is not over yet.
+    Interval measured_ticks, all_ticks;
+    std::vector<Duration> cpu_ticks;
+    Duration length_of_ticks{};
     std::size_t finished = 0;
     bool stop_wanted = false;
 
@@ -93,6 +99,7 @@ struct Engine::Collector {
     void add(WorkerReport report) {
         result.cap_waits = std::max(result.cap_waits, report.cap_waits);
         result.out_of_sockets |= report.out_of_sockets;
+        result.drained &= report.drained;
         if (report.last) {
             ++finished;
             result.answers.resize(report.answers.size());
@@ -118,11 +125,6 @@ struct Engine::Collector {
         }
         auto& measured = *reports[0].measured;
         for (std::size_t i = 1; i < reports.size(); ++i) measured.merge(*reports[i].measured);
-        if (const auto n = static_cast<double>(measured.send_lag.count()); n >= 2) {
-            // Of fewer than 100 the p99 would be the maximum: one hiccup of the machine.
-            const double q = std::min(0.99, 1 - 1.5 / n);
-            result.lag_p99_ms.push_back(to_ms(measured.send_lag.quantile(q)));
-        }
         result.total.append(measured);
 
         auto& everything = *reports[0].unmeasured;  // becomes both: warm-up, drain and measured
@@ -131,13 +133,8 @@ struct Engine::Collector {
         everything.in_flight = measured.in_flight;
         everything.users = measured.users;
         everything.connections = measured.connections;
-        const SecondOfLoad second{reports[0].end - start,
-                                  reports[0].end - reports[0].start,
-                                  measured,
-                                  everything,
-                                  worker_cpu,
-                                  last};
-        if (on_second && !on_second(second)) stop_wanted = true;
+        tick({reports[0].end - window.start, reports[0].end - reports[0].start, measured,
+              everything, worker_cpu, last});
 
         for (auto& report : reports) {
             report.measured->clear();
@@ -147,13 +144,47 @@ struct Engine::Collector {
         }
     }
 
+    /// Hands a tick on; those of one second are added up to it.
+    void tick(const SecondOfLoad& part) {
+        if (on_tick && !on_tick(part)) stop_wanted = true;
+        if (window.tick >= std::chrono::seconds{1}) return second(part);
+        measured_ticks.append(part.measured);
+        all_ticks.append(part.everything);
+        cpu_ticks.resize(part.worker_cpu.size());
+        for (std::size_t i = 0; i < cpu_ticks.size(); ++i) cpu_ticks[i] += part.worker_cpu[i];
+        length_of_ticks += part.length;
+        const auto at = part.since_start;
+        const bool boundary = at == window.settle || at == window.settle + window.length;
+        if (!part.last && !boundary && length_of_ticks < std::chrono::seconds{1}) return;
+        second({at, length_of_ticks, measured_ticks, all_ticks, cpu_ticks, part.last});
+        forget_ticks();
+    }
+
+    void forget_ticks() {
+        measured_ticks.clear();
+        all_ticks.clear();
+        cpu_ticks.clear();
+        length_of_ticks = {};
+    }
+
+    void second(const SecondOfLoad& whole) {
+        const auto& lag = whole.measured.send_lag;
+        if (const auto n = static_cast<double>(lag.count()); n >= 2) {
+            // Of fewer than 100 the p99 would be the maximum: one hiccup of the machine.
+            const double q = std::min(0.99, 1 - 1.5 / n);
+            result.lag_p99_ms.push_back(to_ms(lag.quantile(q)));
+        }
+        if (on_second && !on_second(whole)) stop_wanted = true;
+    }
+
     std::uint64_t cap_waits_of_finished = 0;
 };
 
 Engine::Engine(std::shared_ptr<const Plan> plan, const EngineOptions& options)
     : plan_{std::move(plan)}, options_{options} {
-    collector_ =
-        std::make_unique<Collector>(Collector{workers_, {}, {}, {}, {}, {}, 0, false, 0, {}, {}});
+    collector_ = std::make_unique<Collector>(workers_);
+    collector_->measured_ticks = collector_->all_ticks =
+        Interval{plan_->steps.size(), plan_->journeys.size()};
     closes_.resize(plan_->targets.size());
 }
 
@@ -216,8 +247,7 @@ Result<void> Engine::prepare() {
     return {};
 }
 
-LoadResult Engine::run(LoadWindow window,
-                       const std::function<bool(const SecondOfLoad&)>& on_second) {
+LoadResult Engine::run(LoadWindow window, const OnLoad& on_second, const OnLoad& on_tick) {
     auto& collector = *collector_;
     collector.result = {};
     collector.result.total = Interval{plan_->steps.size(), plan_->journeys.size()};
@@ -226,7 +256,10 @@ LoadResult Engine::run(LoadWindow window,
     collector.cap_waits_of_finished = 0;
     collector.stop_wanted = false;
     collector.on_second = on_second;
-    window.start = collector.start = Clock::now() + std::chrono::milliseconds{10};
+    collector.on_tick = on_tick;
+    collector.forget_ticks();
+    window.start = Clock::now() + std::chrono::milliseconds{10};
+    collector.window = window;
     for (auto& worker : workers_) worker->begin(window);
 
     bool stopping = false, aborting = false;
@@ -246,7 +279,7 @@ LoadResult Engine::run(LoadWindow window,
         }
         return collector.finished == workers_.size();
     });
-    collector.on_second = nullptr;
+    collector.on_second = collector.on_tick = nullptr;
     auto result = std::move(collector.result);
     const auto end =
         stopped_at ? std::min(*stopped_at, window.measure_end()) : window.measure_end();

@@ -22,7 +22,7 @@ struct EngineOptions {
     bool defer_reads = true;           ///< false only to measure what deferring them adds
 };
 
-/// At most one second of load, merged over the workers.
+/// At most one second of load (or one tick of it), merged over the workers.
 struct SecondOfLoad {
     Duration since_start{};  ///< its end, from the start of the window
     Duration length{};
@@ -42,6 +42,7 @@ struct LoadResult {
     std::vector<std::uint64_t> answers;  ///< per target
     std::uint64_t cap_waits = 0;
     bool out_of_sockets = false;
+    bool drained = true;  ///< nothing was under way when the drain ended
     bool interrupted = false;
     bool stopped_early = false;  ///< the observer asked for it
 };
@@ -58,9 +59,12 @@ public:
                                                  const EngineOptions& options);
     ~Engine();
 
-    /// Makes one window of load. `window.start` is set here. `on_second` sees each second;
-    /// returning false ends the load early (it is drained and reported as usual).
-    LoadResult run(LoadWindow window, const std::function<bool(const SecondOfLoad&)>& on_second);
+    using OnLoad = std::function<bool(const SecondOfLoad&)>;
+
+    /// Makes one window of load. `window.start` is set here. `on_second` sees each second and
+    /// `on_tick`, if any, each tick before its second; returning false ends the load early (it
+    /// is drained and reported as usual).
+    LoadResult run(LoadWindow window, const OnLoad& on_second, const OnLoad& on_tick = {});
 
     /// Per target of the plan.
     const std::vector<TargetAddresses>& addresses() const { return addresses_; }

@@ -19,6 +19,8 @@ struct LoadWindow {
     Arrivals arrivals = Arrivals::poisson;
     AtCap at_cap = AtCap::queue;  ///< open model
     std::uint64_t seed = 0;
+    /// How often the workers report: a second, or a whole part of one.
+    Duration tick = std::chrono::seconds{1};
 
     TimePoint measure_start() const { return start + settle; }
     TimePoint measure_end() const { return start + settle + length; }

@@ -93,12 +93,11 @@ void Worker::begin(const LoadWindow& window) {
         cpu_at_tick_ = thread_cpu_time();
         idle_polling_ = {};
 
-        // Reports end at whole seconds counted from the start of the measured part.
+        // Reports end at whole ticks counted from the start of the measured part.
         next_tick_ = window.measure_start();
-        while (next_tick_ - std::chrono::seconds{1} > window.start)
-            next_tick_ -= std::chrono::seconds{1};
+        while (next_tick_ - window.tick > window.start) next_tick_ -= window.tick;
         if (next_tick_ == window.start)
-            next_tick_ = std::min(window.start + std::chrono::seconds{1}, window.measure_end());
+            next_tick_ = std::min(window.start + window.tick, window.measure_end());
 
         if (window.rate) schedule_.emplace(plan_->journeys, window, share_);
         first_starts_ =
@@ -197,7 +196,7 @@ void Worker::sleep_until(TimePoint wake) {
 
 void Worker::tick() {
     const auto end = next_tick_;
-    next_tick_ += std::chrono::seconds{1};
+    next_tick_ += window_.tick;
     if (end < window_.measure_end() && next_tick_ > window_.measure_end()) {
         next_tick_ = window_.measure_end();
     }
@@ -206,7 +205,7 @@ void Worker::tick() {
 
 /// Hands the finished intervals to the control thread. Runs on this worker's own thread,
 /// so they need no lock: empty ones take their place.
-void Worker::publish(TimePoint end, bool last) {
+void Worker::publish(TimePoint end, bool last, bool drained) {
     WorkerReport report;
     report.worker = share_.index;
     report.number = report_number_++;
@@ -215,6 +214,7 @@ void Worker::publish(TimePoint end, bool last) {
     report.end = end;
     report.cap_waits = cap_waits_;
     report.out_of_sockets = out_of_sockets_;
+    report.drained = drained;
     report.answers = answers_;
     interval_start_ = end;
 
@@ -229,6 +229,7 @@ void Worker::publish(TimePoint end, bool last) {
         for (const auto& connection : pool.all) measured_->in_flight += connection->users.size();
     }
     measured_->users = users_.size();
+    record_waiting(measured_->waiting_ages);
     for (auto* interval : {measured_.get(), unmeasured_.get()}) {
         interval->start = report.start;
         interval->end = end;
@@ -246,6 +247,25 @@ void Worker::publish(TimePoint end, bool last) {
     asio::post(control_, [to = &events_, sent = std::move(report)]() mutable {
         to->report(std::move(sent));
     });
+}
+
+/// The ages of what is due since the measured part began and has no answer yet.
+void Worker::record_waiting(Histogram& ages) const {
+    const auto add = [&](TimePoint due, StepIndex step) {
+        if (due < window_.measure_start() || due > now_ || !plan_->steps[step].transaction) return;
+        ages.record(now_ - due);
+    };
+    for (const auto& user : users_) {
+        const bool under_way =
+            user->work == User::Work::journey && user->timing.done == TimePoint{};
+        if (under_way) add(user->timing.intended, user->step);
+    }
+    for (const auto& pool : session_pools_) {
+        for (std::size_t i = 0; i < pool.waiting.size(); ++i) {
+            const auto& arrival = pool.waiting[i];
+            add(arrival.due, first_step(plan_->journeys[arrival.journey]));
+        }
+    }
 }
 
 /// Age of the oldest exchange or opening that is under way: a silent server is slow, too.
@@ -300,15 +320,20 @@ void Worker::sweep() {
 bool Worker::window_over() const {
     if (arrival_ || now_ < window_.measure_end()) return false;
     if (now_ >= grace_end_) return true;
+    return all_done();
+}
+
+bool Worker::all_done() const {
     return working_ == 0 &&
            std::all_of(session_pools_.begin(), session_pools_.end(),
                        [](const SessionPool& pool) { return pool.waiting.empty(); });
 }
 
 void Worker::end_window() {
+    const bool drained = all_done();
     abort_all();
     cap_waits_ += cap_drops_.decide_all();
-    publish(now_, true);
+    publish(now_, true, drained);
     active_ = false;
     next_tick_ = TimePoint::max();
 }

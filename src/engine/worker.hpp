@@ -28,6 +28,7 @@ struct WorkerReport {
     /// dropped there, though the server was quick.
     std::uint64_t cap_waits = 0;
     bool out_of_sockets = false;         ///< fds or ports
+    bool drained = true;                 ///< nothing was under way when the drain ended
     std::vector<std::uint64_t> answers;  ///< per target
 };
 
@@ -121,12 +122,16 @@ private:
     void tick();
     Duration longest_under_way() const;
     void sweep();
-    void publish(TimePoint end, bool last);
+    void publish(TimePoint end, bool last, bool drained = true);
+    void record_waiting(Histogram& ages) const;
+    bool all_done() const;
     bool window_over() const;
     void end_window();
     void abort_all();
 
     // Journeys (worker_journeys.cpp)
+    /// The first exchange of a journey: the one that a dropped arrival is counted under.
+    static StepIndex first_step(const JourneyPlan& journey);
     void next_arrival();
     void arrive(Arrival arrival);
     User* free_user();

@@ -12,16 +12,15 @@ namespace {
 
 constexpr std::size_t sessions_at_once = 8;  // logins under way per worker: a bounded rate
 
-/// The first exchange of a journey: the one that a dropped arrival is counted under.
-StepIndex first_step(const JourneyPlan& journey) {
+}  // namespace
+
+StepIndex Worker::first_step(const JourneyPlan& journey) {
     for (const auto& action : journey.actions) {
         if (const auto* exchange = std::get_if<ExchangeAction>(&action)) return exchange->step;
     }
     assert(!"compile refuses journeys without an exchange");
     return 0;
 }
-
-}  // namespace
 
 /// Sets the next arrival; none when the load is over or, in a closed model, while all users
 /// are under way.

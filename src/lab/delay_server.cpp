@@ -98,6 +98,7 @@ struct DelayServer::Connection {
     std::vector<char> in = std::vector<char>(read_room);
     std::size_t filled = 0, request = 0;  ///< bytes read; those of the request being answered
     TimePoint whole{};                    ///< when that request had come
+    bool refused = false;                 ///< it is answered with 503
 };
 
 Result<std::unique_ptr<DelayServer>> DelayServer::start(DelayServerOptions options) {
@@ -110,9 +111,11 @@ Result<std::unique_ptr<DelayServer>> DelayServer::start(DelayServerOptions optio
 
 DelayServer::DelayServer(DelayServerOptions options)
     : delay_{options.delay},
+      serve_{std::move(options.serve)},
       reply_{fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                          "Content-Length: {}\r\n\r\n{}",
                          options.body.size(), options.body)},
+      refusal_{"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"},
       rng_{options.seed} {}
 
 DelayServer::~DelayServer() {
@@ -204,9 +207,13 @@ void DelayServer::take_request(const std::shared_ptr<Connection>& connection) {
             return read(connection);
         case Progress::refused:
             return;
-        case Progress::whole:
+        case Progress::whole: {
             c.whole = Clock::now();
-            answers_.push({c.whole + draw(delay_, rng_), connection});
+            const auto served =
+                serve_ ? serve_(c.whole) : Served{c.whole + draw(delay_, rng_), false};
+            c.refused = served.refused;
+            answers_.push({served.finish, connection});
+        }
     }
 }
 
@@ -226,10 +233,11 @@ void DelayServer::answer_due() {
 
 void DelayServer::answer(const std::shared_ptr<Connection>& connection) {
     error_code ec;
-    const auto sent = connection->socket.write_some(asio::buffer(reply_), ec);
+    const auto& reply = connection->refused ? refusal_ : reply_;
+    const auto sent = connection->socket.write_some(asio::buffer(reply), ec);
     if (ec && ec != asio::error::would_block) return;  // the client has gone
-    if (sent == reply_.size()) return answered(connection);
-    asio::async_write(connection->socket, asio::buffer(reply_.data() + sent, reply_.size() - sent),
+    if (sent == reply.size()) return answered(connection);
+    asio::async_write(connection->socket, asio::buffer(reply.data() + sent, reply.size() - sent),
                       [this, connection](error_code failed, std::size_t) {
                           if (!failed) answered(connection);
                       });

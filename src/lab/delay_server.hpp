@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <queue>
 #include <string>
@@ -39,8 +40,17 @@ using Delay = std::variant<ConstantDelay, UniformDelay, LognormalDelay, BimodalD
 /// One value of the distribution.
 Duration draw(const Delay& delay, Rng& rng);
 
+/// What a model of a service decides about one request.
+struct Served {
+    TimePoint finish{};    ///< when it is answered
+    bool refused = false;  ///< with 503
+};
+
 struct DelayServerOptions {
     Delay delay = ConstantDelay{};
+    /// Instead of `delay`: from the instant a request came. Called on the server's thread, in
+    /// the order of the requests. A queue of virtual finish times costs no CPU.
+    std::function<Served(TimePoint came)> serve{};
     std::uint64_t seed = 1;           ///< the n-th request draws the n-th value
     std::string body = "{\"id\":7}";  ///< of every answer, as JSON
 };
@@ -94,7 +104,8 @@ private:
     void answered(const std::shared_ptr<Connection>& connection);
 
     Delay delay_;
-    std::string reply_;  ///< head and body
+    std::function<Served(TimePoint)> serve_;
+    std::string reply_, refusal_;  ///< head and body
     Rng rng_;
     boost::asio::io_context io_{1};
     boost::asio::ip::tcp::acceptor acceptor_{io_};

@@ -76,16 +76,26 @@ Result<SloClause> parse_metric(std::string_view text, std::string_view left) {
     return clause;
 }
 
+/// "every 10s": windows of whole seconds.
+Result<Duration> parse_over(std::string_view text, std::string_view over, const SloClause& clause) {
+    if (!over.starts_with("every ")) return wrong(text, "\"over\" goes on like \"over every 10s\"");
+    if (clause.metric == SloClause::Metric::errors || clause.scope == SloClause::Scope::journey) {
+        return wrong(text, "only percentiles of transactions or of a step go over windows");
+    }
+    const auto every = parse_duration(trim(over.substr(6)));
+    if (!every) return wrong(text, every.error().message);
+    if (*every < std::chrono::seconds{1} || *every % std::chrono::seconds{1} != Duration{}) {
+        return wrong(text, "windows take whole seconds, one at least");
+    }
+    return *every;
+}
+
 }  // namespace
 
 Result<SloClause> parse_slo(std::string_view whole) {
-    const auto text = trim(whole);
-    if (text.find(" over ") != std::string_view::npos) {
-        return usage_error(
-            fmt::format("slo \"{}\": \"over every\" is not served by this version of loadline\n"
-                        "   hint: leave it out; the clause then judges the whole measured part",
-                        text));
-    }
+    const auto all = trim(whole);
+    const auto over = all.find(" over ");
+    const auto text = trim(all.substr(0, over));
     const auto sign = text.find_first_of("<>=");
     if (sign == std::string_view::npos) return wrong(text, "it has no \"<\" or \"<=\"");
     const bool inclusive = text.substr(sign, 2) == "<=";
@@ -93,7 +103,12 @@ Result<SloClause> parse_slo(std::string_view whole) {
 
     auto clause = parse_metric(text, trim(text.substr(0, sign)));
     if (!clause) return clause;
-    clause->text = text;
+    clause->text = all;
+    if (over != std::string_view::npos) {
+        const auto every = parse_over(all, trim(all.substr(over + 6)), *clause);
+        if (!every) return every.error();
+        clause->over_every = *every;
+    }
     clause->inclusive = inclusive;
     const auto limit = trim(text.substr(sign + (inclusive ? 2 : 1)));
     if (clause->metric == SloClause::Metric::errors) {

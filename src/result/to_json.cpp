@@ -210,6 +210,11 @@ Json clause_json(const ClauseResult& c) {
     out["clause"] = c.clause.text;
     out["word"] = to_string(c.word);
     out["samples"] = c.samples;
+    if (c.clause.over_every) {
+        out["over_every_s"] = to_seconds(*c.clause.over_every);
+        out["windows"] = c.windows;
+        out["windows_broken"] = c.windows_broken;
+    }
     if (c.clause.metric == SloClause::Metric::errors) {
         out["limit_share"] = c.clause.error_limit;
         if (c.samples > 0) out["actual_share"] = c.actual_share;
@@ -312,8 +317,12 @@ Json capacity_json(const CapacityResult& c) {
     add("safe_rate_per_s", c.safe_rate);
     if (c.interval) {
         const auto& q = *c.interval;
-        out["interval_per_s"] = {{"q05", q.q05}, {"q20", q.q20}, {"q50", q.q50},
-                                 {"q80", q.q80}, {"q95", q.q95}};
+        out["interval_per_s"] = {
+            {"q05", q.q05}, {"q20", q.q20}, {"q50", q.q50}, {"q80", q.q80}, {"q95", q.q95}};
+    }
+    if (c.interval) {  // of transactions, as scripts read it
+        out["interval_tps"] = {c.interval->q05 * c.transactions_per_journey,
+                               c.interval->q95 * c.transactions_per_journey};
     }
     out["transactions_per_journey"] = c.transactions_per_journey;
     if (!c.binding_clause.empty()) out["binding_clause"] = text(c.binding_clause);

@@ -26,6 +26,9 @@ struct ClauseResult {
     std::optional<Duration> actual;       ///< percentile; absent when unanswered ones reach it
     std::optional<Duration> actual_over;  ///< then: the percentile is above this (the time-out)
     double actual_share = 0;              ///< errors clauses
+    /// A clause over windows: how many could be judged, and broke it. The other figures are then
+    /// those of the worst.
+    std::uint64_t windows = 0, windows_broken = 0;
 };
 
 /// Did the generator keep its own promise?
@@ -108,6 +111,7 @@ struct TrialMeasurement {
     Ended throughput;
     double intended_rate = 0;  ///< journeys per second; 0: closed model
     GeneratorHealth generator;
+    bool drained = true;          ///< nothing was under way when the drain ended
     bool interrupted = false;     ///< SIGINT or SIGTERM
     int signal = 0;               ///< then: which
     bool never_answered = false;  ///< not one answer from some target

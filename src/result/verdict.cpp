@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <csignal>
+#include <map>
 
 #include "base/units.hpp"
+#include "stats/hlog.hpp"
 #include "stats/quantile.hpp"
 
 namespace loadline {
@@ -50,6 +53,45 @@ void judge_percentile(ClauseResult& result, const Scope& scope) {
     }
 }
 
+/// Each window of the clause's length, from the seconds that were kept. Windows with too few
+/// samples are passed over; so is what does not fill a window at the end.
+void judge_windows(ClauseResult& result, const Plan& plan, const TrialMeasurement& measurement) {
+    const auto& clause = result.clause;
+    std::map<std::uint64_t, Histogram> windows;
+    if (measurement.step_seconds.empty()) return;  // stays INVALID
+    const auto begin = measurement.step_seconds.front().since_start;
+    for (const auto& second : measurement.step_seconds) {
+        const bool counts = clause.scope == SloClause::Scope::step
+                                ? clause.index == second.step
+                                : plan.steps[second.step].transaction;
+        const auto at =
+            static_cast<std::uint64_t>((second.since_start - begin) / *clause.over_every);
+        const auto whole = static_cast<std::uint64_t>(measurement.measured / *clause.over_every);
+        if (!counts || at >= std::max<std::uint64_t>(1, whole)) continue;
+        if (const auto histogram = decode_histogram(second.payload)) windows[at].merge(*histogram);
+    }
+    auto worst = Duration{};
+    for (const auto& [at, histogram] : windows) {
+        if (histogram.count() < samples_needed(clause.quantile)) continue;
+        const auto value = histogram.quantile(clause.quantile);
+        ++result.windows;
+        result.windows_broken +=
+            value == Histogram::unanswered || !keeps(clause, value, clause.limit);
+        if (value < worst) continue;
+        worst = value;
+        result.samples = histogram.count();
+    }
+    if (result.windows == 0) return;  // stays INVALID
+    result.word = word_of(result.windows_broken == 0);
+    if (worst == Histogram::unanswered) {
+        result.actual_over = clause.scope == SloClause::Scope::step
+                                 ? plan.steps[*clause.index].timeout
+                                 : largest_timeout(plan);
+    } else {
+        result.actual = worst;
+    }
+}
+
 void judge_errors(ClauseResult& result, const Scope& scope) {
     if (result.samples == 0) return;  // stays INVALID
     const auto errors = scope.stats.errors();
@@ -65,7 +107,11 @@ Reason broken_slo(const ClauseResult& result) {
         return {"slo", fmt::format("{}: {} of {} failed", text, format_share(result.actual_share),
                                    result.samples)};
     }
-    return {"slo", text + ": " +
+    const auto windows = result.clause.over_every
+                             ? fmt::format("{} of {} windows broke it, the worst ",
+                                           result.windows_broken, result.windows)
+                             : std::string{};
+    return {"slo", text + ": " + windows +
                        (result.actual ? format_duration(*result.actual)
                                       : "> " + format_duration(*result.actual_over))};
 }
@@ -108,6 +154,30 @@ StepStats pooled_transactions(const Plan& plan, const Interval& total) {
     return all;
 }
 
+ClauseCount count_clause(const Plan& plan, const SloClause& clause, const Interval& interval) {
+    ClauseCount count;
+    const auto add = [&](const StepStats& stats) {
+        const auto n = stats.count();
+        const auto slow = stats.response_time.share_above(clause.limit) *
+                          static_cast<double>(stats.response_time.count());
+        count.requests += n;
+        count.bad += clause.metric == SloClause::Metric::errors
+                         ? stats.errors()
+                         : static_cast<std::uint64_t>(std::llround(slow));
+    };
+    if (clause.scope == SloClause::Scope::step) {
+        if (*clause.index < interval.steps.size()) add(interval.steps[*clause.index]);
+    } else if (clause.scope == SloClause::Scope::journey) {
+        if (*clause.index < interval.journeys.size()) add(interval.journeys[*clause.index]);
+    } else {
+        const auto n = std::min(plan.steps.size(), interval.steps.size());
+        for (std::size_t i = 0; i < n; ++i) {
+            if (plan.steps[i].transaction) add(interval.steps[i]);
+        }
+    }
+    return count;
+}
+
 Duration largest_timeout(const Plan& plan) {
     Duration largest{};
     for (const auto& step : plan.steps) {
@@ -137,7 +207,9 @@ std::vector<ClauseResult> judge_clauses(const Plan& plan, const TrialMeasurement
         auto& result = results.emplace_back();
         result.clause = clause;
         result.samples = scope.stats.count();
-        if (clause.metric == SloClause::Metric::errors) {
+        if (clause.over_every) {
+            judge_windows(result, plan, measurement);
+        } else if (clause.metric == SloClause::Metric::errors) {
             judge_errors(result, scope);
         } else {
             judge_percentile(result, scope);

@@ -9,6 +9,10 @@ namespace loadline {
 /// All steps marked as transactions, as one.
 StepStats pooled_transactions(const Plan& plan, const Interval& total);
 
+/// How many requests a clause judges in `interval`, and how many of them are bad: slower than its
+/// limit or unanswered; of an errors clause, not ok.
+ClauseCount count_clause(const Plan& plan, const SloClause& clause, const Interval& interval);
+
 /// The time-out that an unanswered exchange has outlasted: the largest of the transaction
 /// steps, or of a journey's steps.
 Duration largest_timeout(const Plan& plan);
@@ -19,6 +23,7 @@ Duration largest_timeout(const Plan& plan, const JourneyPlan& journey);
 /// A percentile is judged on the response time of every exchange that was due, unanswered
 /// ones at infinity, by the upper edge of its bucket (at most 0.1 % above the exact value).
 /// `errors` is every outcome but ok; a limit of 0 allows none, also when written with "<".
+/// A clause over windows fails when one window breaks it; its figures are those of the worst.
 /// INVALID: no sample at all, or fewer than 1/(1-q) for a percentile q.
 std::vector<ClauseResult> judge_clauses(const Plan& plan, const TrialMeasurement& measurement);
 

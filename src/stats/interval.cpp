@@ -72,6 +72,7 @@ void Interval::merge(const Interval& other) {
     add_sums(other);
     worker_cpu_busiest = std::max(worker_cpu_busiest, other.worker_cpu_busiest);
     in_flight += other.in_flight;
+    waiting_ages.merge(other.waiting_ages);
     users += other.users;
     connections += other.connections;
 }
@@ -80,6 +81,8 @@ void Interval::append(const Interval& later) {
     add_sums(later);
     worker_cpu_busiest += later.worker_cpu_busiest;
     in_flight = later.in_flight;
+    waiting_ages.clear();
+    waiting_ages.merge(later.waiting_ages);
     users = later.users;
     connections = later.connections;
 }
@@ -92,6 +95,7 @@ void Interval::clear() {
     send_lag.clear();
     pool_wait.clear();
     send_lag_windows.clear();
+    waiting_ages.clear();
     worker_cpu = worker_cpu_busiest = Duration{};
     in_flight = users = connections = 0;
 }

@@ -52,6 +52,9 @@ struct Interval {
     Duration worker_cpu{};          ///< useful CPU of the worker threads in this stretch
     Duration worker_cpu_busiest{};  ///< of the busiest single worker
     std::uint64_t in_flight = 0;    ///< at the end of the stretch
+    /// Ages, at the end of the stretch, of the transactions of the measured part that have no
+    /// answer yet, from their intended send time on.
+    Histogram waiting_ages;
     std::uint64_t users = 0, connections = 0;  ///< in existence at the end of the stretch
 
     /// Adds what another worker did in the same stretch: gauges add up, the busiest stays

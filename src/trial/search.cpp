@@ -1,353 +1,378 @@
 #include "trial/search.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <limits>
-
-#include "base/units.hpp"
 
 namespace loadline {
 namespace {
 
-using Kind = ProbeResult::Kind;
-using std::chrono::milliseconds;
-
-constexpr double close_enough = 1.02;  // lowest failure / highest pass
-constexpr double geometric_above = 1.5;
-constexpr double near_knee_below = 1.2;
-constexpr double hold_step = 0.97;
-constexpr std::size_t holds_at_most = 5;
-constexpr double unbounded = std::numeric_limits<double>::infinity();
-
-double rate_of(const ProbeResult& probe) { return probe.rate.per_second(); }
-Duration planned_of(const ProbeResult& probe) { return std::max(probe.planned, probe.length); }
-
-Duration settle_for(Duration length) {
-    return std::max<Duration>(milliseconds{500}, length * 15 / 100);
-}
-
-/// Settling and measuring, without draining: what a probe must fit into the budget with.
-Duration cost_of(const TrialSpec& spec) { return spec.settle + spec.length; }
-
-Duration spent_on(const ProbeResult& probe) {
-    if (probe.elapsed > Duration{}) return probe.elapsed;
-    return probe.length + settle_for(probe.length);
-}
-
-/// What is believed of the service: every pass lies below every failure.
-struct Evidence {
-    struct Point {
-        double rate;
-        Duration planned;
-        const ProbeResult* probe;
-    };
-    std::vector<Point> passes, failures;
-    double limited = unbounded;  ///< lowest rate that was INVALID time after time
-
-    /// The highest pass and the lowest failure; rate 0 and infinity when there is none.
-    Point low() const { return highest(passes); }
-    Point high() const {
-        const auto at = std::min_element(failures.begin(), failures.end(), by_rate);
-        return at == failures.end() ? Point{unbounded, {}, nullptr} : *at;
-    }
-    double top() const { return std::min(high().rate, limited); }
-
-    static bool by_rate(const Point& a, const Point& b) { return a.rate < b.rate; }
-    static Point highest(const std::vector<Point>& points) {
-        const auto at = std::max_element(points.begin(), points.end(), by_rate);
-        return at == points.end() ? Point{0, {}, nullptr} : *at;
-    }
-};
-
-/// Adds `point` to its own side unless what contradicts it on the other is stronger; what is
-/// weaker there is no longer believed. A failure is stronger than a pass of the same length.
-template <class Contradicts, class Stronger>
-void weigh(std::vector<Evidence::Point>& own, std::vector<Evidence::Point>& other,
-           const Evidence::Point& point, Contradicts contradicts, Stronger stronger) {
-    const auto wins = [&](const auto& p) { return contradicts(p) && stronger(p); };
-    if (std::any_of(other.begin(), other.end(), wins)) return;
-    std::erase_if(other, contradicts);
-    std::erase_if(own, [&](const auto& p) { return p.rate == point.rate; });
-    own.push_back(point);
-}
-
-bool same_trial(const ProbeResult& a, const ProbeResult& b) {
-    return a.kind == b.kind && a.rate == b.rate;
-}
-
-/// INVALID so often in a row at one rate, and it is the generator's limit and no hiccup.
+/// One stall of the machine is no limit of the generator; three in a row are.
 constexpr std::size_t invalid_tries = 3;
+constexpr double below_limit = 0.95;   // of the generator's limit: what is asked for from then on
+constexpr double warmup_share = 0.35;  // of the budget, at most
+constexpr double warmup_rate = 0.85;   // of the highest rate that was not grossly bad
+constexpr double still_faster = 0.98;  // median of the second half over that of the first
+/// So many chunks of warm-up, each faster than the last, are no chance.
+constexpr std::size_t warming_chunks = 3;
+constexpr std::size_t bad_looks_allowed = 3;
+constexpr double recovered_p50 = 1.5;
+constexpr double floor_requests = 1000;
+constexpr double lowest_start = 1e-3;  // journeys/s
 
-/// Whether probe i is the last of `invalid_tries` INVALID ones in a row at its rate.
-bool given_up(const std::vector<ProbeResult>& history, std::size_t i) {
-    if (i + 1 < invalid_tries) return false;
-    for (std::size_t k = i + 1 - invalid_tries; k <= i; ++k) {
-        if (history[k].word != VerdictWord::invalid || !same_trial(history[k], history[i]))
-            return false;
-    }
-    return true;
-}
-
-Evidence weigh(const std::vector<ProbeResult>& history) {
-    Evidence e;
-    for (std::size_t i = 0; i < history.size(); ++i) {
-        const auto& probe = history[i];
-        const Evidence::Point point{rate_of(probe), planned_of(probe), &probe};
-        if (probe.word == VerdictWord::pass) {
-            weigh(
-                e.passes, e.failures, point, [&](const auto& p) { return p.rate <= point.rate; },
-                [&](const auto& p) { return p.planned >= point.planned; });
-        } else if (probe.word == VerdictWord::fail) {
-            weigh(
-                e.failures, e.passes, point, [&](const auto& p) { return p.rate >= point.rate; },
-                [&](const auto& p) { return p.planned > point.planned; });
-        } else if (given_up(history, i)) {
-            e.limited = std::min(e.limited, point.rate);
-        }
-    }
-    std::erase_if(e.passes, [&](const auto& p) { return p.rate >= e.limited; });
-    return e;
-}
-
-/// How long probes are, out of the budget and of tau, the time in which one bad cluster of
-/// requests uses a 1 % promise up: far from the knee a p99 shows at once, near it never soon.
-class Lengths {
-public:
-    explicit Lengths(const SearchOptions& options)
-        : budget_{to_seconds(options.budget)},
-          tau_{100 * to_seconds(options.smallest_latency_limit)},
-          samples_{static_cast<double>(options.fewest_samples)} {}
-
-    Duration coarse(double rate) const { return at_least_samples(share(30, 2, 5), rate); }
-    Duration bisecting(double rate) const {
-        return at_least_samples(share(20, 2, std::max(4.0, tau_)), rate);
-    }
-    Duration near_knee(double rate) const {
-        return at_least_samples(share(9, 2.5, std::max(15.0, 1.5 * tau_)), rate);
-    }
-    /// For the second look at both ends of a closed bracket.
-    Duration confirming(double rate) const { return 2 * near_knee(rate); }
-
-    /// The rate at which a third of the budget gives a third more than the samples needed.
-    double lowest_rate() const { return 4 * samples_ / budget_; }
-
-private:
-    double share(double part, double lowest, double highest) const {
-        return std::clamp(budget_ / part, lowest, highest);
-    }
-    /// Twice the samples the SLO needs at least, as far as a third of the budget goes.
-    Duration at_least_samples(double length, double rate) const {
-        return seconds(std::max(length, std::min(2 * samples_ / rate, budget_ / 3)));
-    }
-
-    double budget_, tau_, samples_;
-};
-
-TrialSpec probe_at(Kind kind, double rate, Duration length) {
-    return {kind, Rate::per_second(rate), settle_for(length), length};
-}
-
-std::optional<TrialSpec> next_hold(const SearchOptions& options,
-                                   const std::vector<ProbeResult>& history, const Evidence& e) {
-    if (!options.hold) return {};
-    const auto holds = static_cast<std::size_t>(std::count_if(
-        history.begin(), history.end(), [](const auto& p) { return p.kind == Kind::hold; }));
-    double rate = e.low().rate;
-    if (holds > 0) {
-        const auto& last = history.back();
-        const bool repeat =
-            last.word == VerdictWord::invalid && !given_up(history, history.size() - 1);
-        if (last.word == VerdictWord::pass || holds >= holds_at_most) return {};
-        rate = rate_of(last) * (repeat ? 1 : hold_step);
-    }
-    if (rate <= 0) return {};
-    const auto settle =
-        std::clamp<Duration>(*options.hold / 20, milliseconds{500}, std::chrono::seconds{5});
-    return TrialSpec{Kind::hold, Rate::per_second(rate), settle, *options.hold};
-}
-
-/// The probe that narrows the bracket, or firms up an end of a closed one; nothing when
-/// both ends are firm, or when the budget could not mend what a failure at the low end undoes.
-std::optional<TrialSpec> narrow(const Lengths& lengths, const Evidence& e, Duration left) {
-    const auto low = e.low(), high = e.high();
-    const double ratio = e.top() / low.rate;
-    if (ratio > close_enough) {
-        const double middle =
-            ratio > geometric_above ? std::sqrt(e.top() * low.rate) : (e.top() + low.rate) / 2;
-        return probe_at(
-            Kind::refine, middle,
-            ratio > near_knee_below ? lengths.bisecting(middle) : lengths.near_knee(middle));
-    }
-    for (const auto& end : {low, high}) {
-        if (end.probe == nullptr) continue;  // above is the generator's limit
-        const auto mending = cost_of(probe_at(Kind::refine, end.rate, lengths.near_knee(end.rate)));
-        const auto affordable = seconds(to_seconds(left - 2 * mending) / 1.15);
-        const auto length = std::min(lengths.confirming(end.rate), affordable);
-        if (2 * length < 3 * end.planned) continue;  // firm enough, or nothing to firm it up with
-        return probe_at(Kind::refine, end.rate, length);
-    }
-    return {};
-}
-
-std::optional<TrialSpec> explore(const SearchOptions& options,
-                                 const std::vector<ProbeResult>& history, const Evidence& e,
-                                 Duration left) {
-    const Lengths lengths{options};
-    const double cap = options.max_rate ? options.max_rate->per_second() : unbounded;
-    const double start = std::min(options.start_rate.per_second(), cap);
-    if (history.empty()) return probe_at(Kind::floor, start, lengths.coarse(start));
-
-    const auto& last = history.back();
-    if (last.word == VerdictWord::invalid && !given_up(history, history.size() - 1)) {
-        return probe_at(last.kind, rate_of(last), planned_of(last));
-    }
-    const auto low = e.low();
-    if (low.rate == 0) {
-        const double lower = std::max(start / 10, lengths.lowest_rate());
-        if (e.top() < start || lower >= start) return {};  // the second floor failed too
-        return probe_at(Kind::floor, lower, lengths.coarse(lower));
-    }
-    if (e.top() != unbounded) return narrow(lengths, e, left);
-    if (low.rate >= cap) return {};
-    const double doubled = std::min(2 * low.rate, cap);
-    return probe_at(Kind::bracket, doubled, lengths.coarse(doubled));
-}
-
-/// Shortens a probe to what is left, if that is still at least half of it.
-std::optional<TrialSpec> fit(TrialSpec spec, Duration left) {
-    if (cost_of(spec) <= left) return spec;
-    const auto length = seconds(to_seconds(left) / 1.15);
-    if (length < spec.length / 2 || length < std::chrono::seconds{4}) return {};
-    spec.length = length;
-    spec.settle = settle_for(length);
-    return spec;
-}
-
-/// Rates of journeys as transactions per second: as the probe that passed nearest to the
-/// rate completed them.
-class Throughput {
-public:
-    explicit Throughput(const std::vector<ProbeResult>& history) : history_{history} {}
-
-    double tps(double rate) const {
-        double per_journey = 0, nearest = unbounded;
-        for (const auto& probe : history_) {
-            if (probe.word != VerdictWord::pass) continue;
-            const double distance = std::abs(std::log(rate_of(probe) / rate));
-            if (distance > nearest) continue;
-            nearest = distance;
-            per_journey = probe.transactions_per_s / rate_of(probe);
-        }
-        return rate * per_journey;
-    }
-    std::string text(double rate) const {
-        return fmt::format("{} journeys/s ({} transactions/s)", format_number(rate),
-                           format_number(tps(rate)));
-    }
-
-private:
-    const std::vector<ProbeResult>& history_;
-};
-
-/// The history before the first hold.
-std::vector<ProbeResult> without_holds(const std::vector<ProbeResult>& history) {
-    const auto first = std::find_if(history.begin(), history.end(),
-                                    [](const auto& p) { return p.kind == Kind::hold; });
-    return {history.begin(), first};
-}
-
-void conclude_nothing_passed(CapacityResult& result, const std::vector<ProbeResult>& history,
-                             const Evidence& e, bool interrupted) {
-    if (interrupted) {
-        result.word = "UNSTABLE";
-        result.text = "interrupted before any rate had passed";
-    } else if (e.high().probe != nullptr) {
-        result.word = "NO-RATE";
-        result.text = fmt::format("no rate keeps the SLO: even {} journeys/s break it ({})",
-                                  format_number(e.high().rate), result.failed_first);
-    } else {
-        result.word = "GENERATOR-LIMITED";
-        result.text = "no probe could be judged: " + (history.empty() ? "" : history.back().why);
-    }
-}
-
-void conclude_capacity(CapacityResult& result, const SearchOptions& options, const Evidence& e,
-                       const Throughput& throughput, std::size_t failed_holds, bool interrupted) {
-    const bool limited = e.limited < e.high().rate;
-    const std::string generator =
-        limited ? fmt::format(": at {} journeys/s the generator, not the service, was at its limit",
-                              format_number(e.limited))
-                : "";
-    const std::string open_end =
-        e.top() == unbounded ? "; no rate failed, so the load line may lie higher" : "";
-    if (result.confirmed_rate) {
-        result.word = limited ? "GENERATOR-LIMITED" : "CONFIRMED";
-        result.text = fmt::format("{}{} keep the SLO, held for {}{}{}", limited ? "at least " : "",
-                                  throughput.text(*result.confirmed_rate),
-                                  format_duration_exact(*options.hold), generator, open_end);
-    } else if (limited) {
-        result.word = "GENERATOR-LIMITED";
-        result.text = fmt::format("at least {}, not held{}", throughput.text(*result.estimate_rate),
-                                  generator);
-    } else if (failed_holds == 0) {
-        result.word = "ESTIMATE-ONLY";
-        result.text = fmt::format("about {}, not held{}{}", throughput.text(*result.estimate_rate),
-                                  interrupted ? ": interrupted" : "", open_end);
-    } else {
-        result.word = "UNSTABLE";
-        result.text = fmt::format(
-            "probes passed up to {}, but none of {} {} did: give the search "
-            "a larger --budget",
-            throughput.text(*result.estimate_rate), failed_holds,
-            failed_holds == 1 ? "hold" : "holds");
-    }
-}
+/// When less than this share of what was due was answered within the probe, the service did not
+/// follow: it was overloaded, not idle.
+constexpr double followed = 0.8;
 
 }  // namespace
 
-std::optional<TrialSpec> next_probe(const SearchOptions& options,
-                                    const std::vector<ProbeResult>& history) {
-    const auto e = weigh(history);
-    auto left = options.budget;
-    for (const auto& probe : history) left -= spent_on(probe);
-    if (history.empty()) return explore(options, history, e, left);
-    if (history.back().kind != Kind::hold) {
-        if (const auto spec = explore(options, history, e, left)) {
-            if (const auto fitting = fit(*spec, left)) return fitting;
-        }
-    }
-    return next_hold(options, history, e);
+double SearchClause::gross_share() const {
+    return errors ? std::max(.02, 5 * bad_share) : std::max(.15, 5 * bad_share);
 }
 
-CapacityResult conclude(const SearchOptions& options, std::vector<ProbeResult> history,
-                        bool interrupted) {
-    CapacityResult result;
-    const Throughput throughput{history};
-    const auto probes = without_holds(history);
-    const auto estimate = weigh(probes);
-    const auto all = weigh(history);
-    const auto failed_holds =
-        static_cast<std::size_t>(std::count_if(history.begin(), history.end(), [](const auto& p) {
-            return p.kind == Kind::hold && p.word == VerdictWord::fail;
-        }));
+std::optional<ClauseModel> SearchClause::model() const {
+    if (only_in_holds) return {};
+    // No probe can tell a promise of no errors at all from one in 100 000.
+    const double share = std::clamp(bad_share, 1e-5, .5);
+    return ClauseModel{share, (errors ? .3 : 1) * to_seconds(limit)};
+}
 
-    if (all.high().probe != nullptr) result.failed_first = all.high().probe->why;
-    if (probes.size() < history.size() && history.back().word == VerdictWord::pass) {
-        result.confirmed_rate = rate_of(history.back());
-        result.confirmed_tps = throughput.tps(*result.confirmed_rate);
+Duration promise_time(const std::vector<SearchClause>& clauses) {
+    double longest = 0;
+    for (const auto& clause : clauses) {
+        if (!clause.errors)
+            longest = std::max(longest, to_seconds(clause.limit) / clause.bad_share);
     }
-    const double low = estimate.low().rate;
-    if (low == 0) {
-        conclude_nothing_passed(result, history, estimate, interrupted);
+    if (longest <= 0) return std::chrono::seconds{10};
+    return std::chrono::milliseconds{std::llround(1e3 * longest)};  // 1 - q is not exact
+}
+
+Search::Search(SearchOptions options) : options_{std::move(options)} {
+    assert(options_.start_rate.per_second() > 0 && options_.budget > Duration{});
+    refine_end_s_ = to_seconds(options_.budget);
+    warmup_left_s_ = warmup_share * refine_end_s_;
+    for (std::size_t i = 0; i < options_.clauses.size(); ++i) {
+        requests_per_journey_.push_back(options_.clauses[i].requests_per_journey);
+        if (options_.clauses[i].model()) modelled_.push_back(i);
+    }
+    assert(!modelled_.empty());
+    next_ = short_probe(Kind::floor, std::min(options_.start_rate.per_second(), ceiling()));
+}
+
+void Search::add(ProbeResult probe) {
+    assert(next_ && probe.kind == next_->kind && probe.clauses.size() == options_.clauses.size());
+    if (probe.kind != Kind::hold) {
+        spent_s_ += probe.elapsed > Duration{} ? to_seconds(probe.elapsed)
+                                               : to_seconds(next_->settle + probe.length);
+    }
+    history_.push_back(probe);
+    if (probe.word == VerdictWord::invalid) return invalid_answered(probe);
+    invalid_in_a_row_ = 0;
+    learn_requests(probe);
+    switch (stage_) {
+        case Stage::floor:
+            return floor_answered(probe);
+        case Stage::bracket:
+            return bracket_answered(probe);
+        case Stage::warmup:
+            return warmup_answered(probe);
+        case Stage::retry:
+            return retry_answered(probe);
+        case Stage::refine:
+            refine_answered(probe);
+            break;
+        case Stage::recheck:
+            return recheck_answered(probe);
+        case Stage::hold:
+            hold_answered(probe);
+            break;
+        case Stage::over:
+            return;
+    }
+    // What overloaded the service may have broken it: look before going on.
+    if (next_ && !probe.drained && !passed(probe) && good_rate_ > 0) {
+        after_recheck_ = stage_;
+        stage_ = Stage::recheck;
+        next_ = short_probe(Kind::recheck, good_rate_);
+    }
+}
+
+/// The floor is short when not a request is bad. Else it takes long enough to say whether
+/// the idle service keeps the SLO; a tenth of the rate follows when it does not.
+void Search::floor_answered(const ProbeResult& probe) {
+    const double rate = probe.rate.per_second();
+    const double whole = std::min(floor_requests / rate, to_seconds(options_.budget) / 10);
+    const bool is_short = to_seconds(probe.planned) < .9 * whole;
+    if (severity(probe) == 0 || (!is_short && !clearly_broken(probe))) {
+        low_ = rate;
+        good_rate_ = rate;
+        good_p50_ = probe.p50;
+        stage_ = Stage::bracket;
+        return after_bracket();
+    }
+    if (is_short && !too_much(probe)) {
+        next_ = spec(Kind::floor, rate, .25, whole);
+        return;
+    }
+    if (too_much(probe)) {
+        high_ = rate;
+        high_clause_ = grossest_clause(probe);
+    }
+    const bool overloaded = probe.transactions_per_s * to_seconds(probe.length) <
+                            followed * static_cast<double>(probe.requests);
+    const auto floors =
+        static_cast<std::size_t>(std::count_if(history_.begin(), history_.end(), [](const auto& p) {
+            return p.kind == Kind::floor && p.word != VerdictWord::invalid;
+        }));
+    const double lower = rate / 10;
+    const bool enough = !overloaded && probe.rate < history_.front().rate;
+    if (enough || lower < lowest_start || left_s() <= 0 || floors > 12) {
+        next_.reset();
+        stage_ = Stage::over;
+        return;
+    }
+    next_ = short_probe(Kind::floor, lower);
+}
+
+/// Chooses the next rate of the bracket, or leaves it: a grossly bad rate is known, or none
+/// can be.
+void Search::after_bracket() {
+    const double above = high_ > 0 ? high_ : std::numeric_limits<double>::infinity();
+    const auto between = [&](double top, double near) {
+        return top / low_ > near ? std::sqrt(top * low_) : 0;
+    };
+    double rate = 2 * low_;
+    if (options_.max_rate) rate = std::min(rate, options_.max_rate->per_second());
+    if (limited_ > 0 && rate >= below_limit * limited_) rate = between(limited_, 1.1);
+    // A tenth of a floor that was too much leaves a wide bracket.
+    if (high_ > 0 && rate >= above) rate = between(above, 2.5);
+    const bool higher = rate > 1.02 * low_ && rate < above;
+    if (higher && left_s() > 2) {
+        stage_ = Stage::bracket;
+        next_ = short_probe(Kind::bracket, rate);
+        return;
+    }
+    retry_rate_ = high_;
+    start_warmup();
+}
+
+void Search::start_warmup() {
+    const double chunk = std::clamp(to_seconds(options_.budget) / 15, 4.0, 12.0);
+    if (warmup_left_s_ < chunk / 2 || left_s() < chunk) return start_line();
+    stage_ = Stage::warmup;
+    const double at = warmup_rate * low_;
+    const double length = std::max(chunk, std::min(2 * chunk, 1500 / at));
+    next_ = spec(Kind::warmup, at, 0, std::min(length, left_s()));
+}
+
+void Search::bracket_answered(const ProbeResult& probe) {
+    const double rate = probe.rate.per_second();
+    if (too_much(probe)) {
+        high_ = rate;
+        high_clause_ = grossest_clause(probe);
     } else {
-        result.estimate_rate = low;
-        result.estimate_tps = throughput.tps(low);
-        conclude_capacity(result, options, all, throughput, failed_holds, interrupted);
+        low_ = rate;
+        good_rate_ = rate;
+        good_p50_ = probe.p50;
     }
-    result.probes = std::move(history);
-    return result;
+    after_bracket();
+    if (too_much(probe) && !probe.drained && next_) {
+        after_recheck_ = stage_;
+        stage_ = Stage::recheck;
+        next_ = short_probe(Kind::recheck, good_rate_);
+    }
+}
+
+void Search::warmup_answered(const ProbeResult& probe) {
+    warmup_left_s_ -= to_seconds(probe.length);
+    const double first = to_ms(probe.p50_first_half), second = to_ms(probe.p50_second_half);
+    const bool faster = first > 0 && second > 0 && second < still_faster * first;
+    warmup_chunks_ = faster ? warmup_chunks_ + 1 : 0;
+    if (too_much(probe)) {  // though more was not too much before: broken, or not to be trusted
+        high_ = probe.rate.per_second();
+        high_clause_ = grossest_clause(probe);
+        low_ = high_ / 2;
+        after_recheck_ = Stage::refine;
+        stage_ = Stage::recheck;
+        next_ = short_probe(Kind::recheck, std::min(good_rate_, high_));
+        return;
+    }
+    good_rate_ = probe.rate.per_second();
+    good_p50_ = probe.p50;
+    if (faster && warmup_left_s_ > 0 && left_s() > to_seconds(probe.planned)) {
+        next_ = spec(Kind::warmup, good_rate_, 0, to_seconds(probe.planned));
+        return;
+    }
+    still_warming_ = warmup_chunks_ >= warming_chunks;
+    const bool nothing_above = retry_rate_ == 0 || retry_rate_ > ceiling();
+    if (nothing_above || warmup_left_s_ <= 0 || left_s() < 2) return start_line();
+    stage_ = Stage::retry;
+    next_ = short_probe(Kind::bracket, retry_rate_);
+}
+
+/// Whether what was too much for the cold service is still too much.
+void Search::retry_answered(const ProbeResult& probe) {
+    warmup_left_s_ -= to_seconds(probe.length);
+    if (too_much(probe)) {
+        high_ = probe.rate.per_second();
+        high_clause_ = grossest_clause(probe);
+        return start_line();
+    }
+    low_ = probe.rate.per_second();
+    high_ = 0;
+    retry_rate_ = 1.5 * low_;
+    start_warmup();
+}
+
+bool Search::recovered(const ProbeResult& probe) const {
+    if (too_much(probe)) return false;
+    const bool known = good_p50_ > Duration{} && probe.p50 > Duration{};
+    return !known || to_ms(probe.p50) <= recovered_p50 * to_ms(good_p50_);
+}
+
+void Search::recheck_answered(const ProbeResult& probe) {
+    if (recovered(probe)) {
+        bad_looks_ = 0;
+        stage_ = after_recheck_;
+        if (stage_ == Stage::refine) return line_ ? next_refine() : start_line();
+        if (stage_ == Stage::hold) return next_hold();
+        return after_bracket();
+    }
+    if (++bad_looks_ < bad_looks_allowed) return;  // the same again
+    metastable_ = true;
+    stage_ = Stage::over;
+    next_.reset();
+}
+
+/// The same again; given up, its rate is a ceiling.
+void Search::invalid_answered(const ProbeResult& probe) {
+    const bool affordable = probe.kind == Kind::hold || left_s() > to_seconds(probe.planned) / 2;
+    if (++invalid_in_a_row_ < invalid_tries && affordable) return;
+    invalid_in_a_row_ = 0;
+    const double rate = probe.rate.per_second();
+    limited_ = limited_ > 0 ? std::min(limited_, rate) : rate;
+    switch (stage_) {
+        case Stage::floor:
+            next_.reset();
+            stage_ = Stage::over;
+            return;
+        case Stage::bracket:
+            return after_bracket();
+        case Stage::warmup:
+        case Stage::retry:
+            return start_line();
+        case Stage::refine:
+            return next_refine();
+        case Stage::recheck:
+            stage_ = after_recheck_;
+            if (!line_) return start_line();
+            return stage_ == Stage::hold ? next_hold() : next_refine();
+        case Stage::hold:
+            ++holds_;
+            return next_hold();
+        case Stage::over:
+            return;
+    }
+}
+
+void Search::resume(std::vector<ProbeResult> earlier) {
+    assert(history_.empty());
+    std::erase_if(earlier, [&](const ProbeResult& probe) {
+        return probe.word == VerdictWord::invalid ||
+               probe.clauses.size() != options_.clauses.size();
+    });
+    for (const auto& probe : earlier) {
+        const double rate = probe.rate.per_second();
+        learn_requests(probe);
+        if (probe.kind != Kind::floor && probe.kind != Kind::bracket) continue;
+        if (!too_much(probe)) {
+            low_ = std::max(low_, rate);
+        } else if (high_ == 0 || rate < high_) {
+            high_ = rate;
+            high_clause_ = grossest_clause(probe);
+        }
+    }
+    if (low_ == 0) return;  // nothing to go on from: the floor again
+    if (high_ > 0 && high_ <= low_) high_ = 0;
+    history_ = std::move(earlier);
+    start_line();
+    for (const auto& probe : history_) {
+        const bool hold = probe.kind == Kind::hold;
+        if (hold || probe.kind == Kind::refine) observe(probe, hold);
+        refined_ += probe.kind == Kind::refine;
+    }
+    next_refine();
+}
+
+double Search::ceiling() const {
+    double highest = std::numeric_limits<double>::infinity();
+    if (options_.max_rate) highest = options_.max_rate->per_second();
+    if (limited_ > 0) highest = std::min(highest, below_limit * limited_);
+    return highest;
+}
+
+double Search::left_s() const { return refine_end_s_ - spent_s_; }
+
+TrialSpec Search::spec(Kind kind, double rate, double settle_s, double length_s) const {
+    TrialSpec spec{kind, Rate::per_second(rate), seconds(settle_s), seconds(length_s)};
+    for (const double per_journey : requests_per_journey_) {
+        spec.expected.push_back(per_journey * rate * length_s);
+    }
+    return spec;
+}
+
+TrialSpec Search::short_probe(Kind kind, double rate) const {
+    return spec(kind, rate, .25, std::clamp(200 / rate, 1.5, 4.0));
+}
+
+/// How many requests of a clause a journey makes: as in the last probe that nothing cut short.
+void Search::learn_requests(const ProbeResult& probe) {
+    const double journeys = probe.rate.per_second() * to_seconds(probe.length);
+    if (probe.aborted_by || !probe.drained || journeys < 50) return;
+    for (std::size_t i = 0; i < probe.clauses.size(); ++i) {
+        const auto requests = static_cast<double>(probe.clauses[i].requests);
+        if (requests > 0) requests_per_journey_[i] = requests / journeys;
+    }
+}
+
+bool Search::too_much(const ProbeResult& probe) const {
+    return std::any_of(modelled_.begin(), modelled_.end(), [&](std::size_t i) {
+        return probe.aborted_by == i ||
+               probe.clauses[i].bad_share() > options_.clauses[i].gross_share();
+    });
+}
+
+double Search::severity(const ProbeResult& probe) const {
+    double worst = 0;
+    for (const auto i : modelled_) {
+        worst =
+            std::max(worst, probe.clauses[i].bad_share() / options_.clauses[i].model()->bad_share);
+    }
+    return worst;
+}
+
+bool Search::passed(const ProbeResult& probe) const {
+    return !probe.aborted_by && severity(probe) <= 1;
+}
+
+/// Of so few requests, some bad ones more than allowed are chance: within three deviations the
+/// probes to come decide.
+bool Search::clearly_broken(const ProbeResult& probe) const {
+    return probe.aborted_by || std::any_of(modelled_.begin(), modelled_.end(), [&](std::size_t i) {
+               const auto& count = probe.clauses[i];
+               const double allowed =
+                   options_.clauses[i].bad_share * static_cast<double>(count.requests);
+               return static_cast<double>(count.bad) > allowed + 3 * std::sqrt(allowed) + 1;
+           });
+}
+
+std::optional<std::size_t> Search::grossest_clause(const ProbeResult& probe) const {
+    if (probe.aborted_by) return probe.aborted_by;
+    return *std::max_element(modelled_.begin(), modelled_.end(), [&](std::size_t a, std::size_t b) {
+        return probe.clauses[a].bad_share() / options_.clauses[a].gross_share() <
+               probe.clauses[b].bad_share() / options_.clauses[b].gross_share();
+    });
 }
 
 }  // namespace loadline

@@ -141,39 +141,39 @@ void TrialStage::start_watcher() {
 }
 
 TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow& window,
-                                     const std::function<bool(const Interval&)>& abort_early) {
+                                     const Engine::OnLoad& on_tick) {
     if (observer_.trial) observer_.trial(label, window.settle + window.length);
     TrialMeasurement m;
     GeneratorMeter meter;
     const auto began = Clock::now();
     Duration length_measured{}, cpu_busiest{};
-    Interval so_far{plan_->steps.size(), plan_->journeys.size()};
     GeneratorFacts facts{m.total};
     TrialHistory history{plan_->steps.size()};
 
-    auto result = engine_->run(window, [&](const SecondOfLoad& second) {
-        auto point = point_of(second, *plan_, window);
-        point.generator = meter.second(second.worker_cpu, second.length);
-        point.since_start = began - opened_ + second.since_start;
-        if (watcher_) point.sockets = watcher_->latest();
-        for (std::size_t i = 0; i < second.measured.steps.size(); ++i) {
-            history.add(static_cast<StepIndex>(i), point.since_start - second.length, second.length,
-                        second.measured.steps[i].response_time);
-        }
-        if (point.phase == Phase::measure) {
-            length_measured += second.length;
-            cpu_busiest += second.measured.worker_cpu_busiest;
-            facts.seconds.push_back(point.generator);
-            facts.connections_max = std::max(facts.connections_max, point.connections);
-            add_ended(second.everything, *plan_, m.throughput);
-        }
-        slowest_ = std::max(slowest_, point.max);
-        if (observer_.second) observer_.second(point);
-        history.add(std::move(point));
-        if (!abort_early) return true;
-        so_far.append(second.measured);
-        return !abort_early(so_far);
-    });
+    auto result = engine_->run(
+        window,
+        [&](const SecondOfLoad& second) {
+            auto point = point_of(second, *plan_, window);
+            point.generator = meter.second(second.worker_cpu, second.length);
+            point.since_start = began - opened_ + second.since_start;
+            if (watcher_) point.sockets = watcher_->latest();
+            for (std::size_t i = 0; i < second.measured.steps.size(); ++i) {
+                history.add(static_cast<StepIndex>(i), point.since_start - second.length,
+                            second.length, second.measured.steps[i].response_time);
+            }
+            if (point.phase == Phase::measure) {
+                length_measured += second.length;
+                cpu_busiest += second.measured.worker_cpu_busiest;
+                facts.seconds.push_back(point.generator);
+                facts.connections_max = std::max(facts.connections_max, point.connections);
+                add_ended(second.everything, *plan_, m.throughput);
+            }
+            slowest_ = std::max(slowest_, point.max);
+            if (observer_.second) observer_.second(point);
+            history.add(std::move(point));
+            return true;
+        },
+        on_tick);
 
     m.timeline = history.take_timeline();
     m.step_seconds = history.take_step_seconds();
@@ -183,6 +183,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
         const auto length = m.measured > Duration{} ? m.measured : window.length;
         m.intended_rate = window.rate->mean(window.settle, window.settle + length).per_second();
     }
+    m.drained = result.drained;
     m.interrupted = result.interrupted;
     m.signal = result.interrupted ? stop_signal() : 0;
     for (const auto& example : result.examples) {

@@ -46,10 +46,15 @@ public:
     static Result<std::unique_ptr<TrialStage>> open(std::shared_ptr<const Plan> plan,
                                                     const TrialOptions& options, Observer observer);
 
-    /// Makes and measures one window of load. `abort_early` (asked each second) may end it.
-    /// The observer sees it under `label`.
+    /// Makes and measures one window of load. `on_tick`, if any, sees each tick of it and ends
+    /// it early by false. The observer sees its seconds, under `label`.
     TrialMeasurement measure(const std::string& label, const LoadWindow& window,
-                             const std::function<bool(const Interval&)>& abort_early = {});
+                             const Engine::OnLoad& on_tick = {});
+
+    /// Lets a moment pass, or until a stop signal.
+    void pause(Duration how_long) {
+        engine_->wait(how_long, [] { return false; });
+    }
 
     /// Closes all connections, lets the server settle and judges its sockets; fills
     /// `result.sockets`, `not_watched` and `socket_samples`.

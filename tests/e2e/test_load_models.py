@@ -57,7 +57,7 @@ class LoadModels(CliCase):
 
     def test_a_search_holds_constant_rates_from_a_tenth_of_the_highest_stage(self):
         done = self.run_into_folder("search", self.write(self.STAGES), "--no-watch", "-t1", "--budget", "5s", "--hold",
-                                    "none", "--max-rate", "40/s", "--slo", "p90 < 5s")
+                                    "none", "--max-rate", "40/s", "--slo", "p90 < 200ms")
         self.assertIn(done.code, (0, 4), str(done))
         probes = self.summary()["results"]["capacity"]["probes"]
         self.assertEqual(probes[0]["rate_per_s"], 10)

@@ -608,16 +608,16 @@ s.json:2:37: error: there is no journey "a"
    hint: the journeys are j
 2 errors; nothing was sent
 )"},
-        {"promise over windows",
+        {"promise over windows of no length",
          R"({"loadline": 1, "targets": {"web": "http://h", "cache": "redis://h"},
-"slo": ["p99 < 1s over every 10s"],
+"slo": ["p99 < 1s over 10s"],
 "journeys": {"j": {"steps": [
 {"name": "a", "http": "GET web/"}
 ]}}})",
-         R"(s.json:2:9: error: slo "p99 < 1s over every 10s": "over every" is not served by this version of loadline
-    2 | "slo": ["p99 < 1s over every 10s"],
-      |         ^~~~~~~~~~~~~~~~~~~~~~~~~
-   hint: leave it out; the clause then judges the whole measured part
+         R"(s.json:2:9: error: slo "p99 < 1s over 10s": "over" goes on like "over every 10s"
+    2 | "slo": ["p99 < 1s over 10s"],
+      |         ^~~~~~~~~~~~~~~~~~~
+   hint: write p99 < 100ms, p99.9(step) <= 1s, p95(journey:name) < 2s or errors < 0.1%
 1 error; nothing was sent
 )"},
         {"no promise", R"({"loadline": 1, "targets": {"web": "http://h", "cache": "redis://h"},

@@ -82,10 +82,34 @@ TEST(ParseSlo, RefusesWhatIsNoPromise) {
     }
 }
 
-TEST(ParseSlo, RefusesOverEveryByName) {
-    EXPECT_EQ(parse_slo("p99 < 150ms over every 10s").error().message,
-              "slo \"p99 < 150ms over every 10s\": \"over every\" is not served by this version of "
-              "loadline\n   hint: leave it out; the clause then judges the whole measured part");
+TEST(ParseSlo, ReadsWindows) {
+    const auto clause = parse_slo("p99(settle) < 150ms over every 1m30s").value();
+    EXPECT_EQ(clause.over_every, std::chrono::seconds{90});
+    EXPECT_EQ(clause.limit, std::chrono::milliseconds{150});
+    EXPECT_EQ(clause.name, "settle");
+    EXPECT_EQ(clause.text, "p99(settle) < 150ms over every 1m30s");
+    EXPECT_FALSE(parse_slo("p99 < 150ms").value().over_every);
+}
+
+TEST(ParseSlo, RefusesOtherWindows) {
+    const struct {
+        const char *text, *why;
+    } rows[] = {
+        {"p99 < 1s over 10s", "\"over\" goes on like \"over every 10s\""},
+        {"p99 < 1s over every 10", "10"},
+        {"p99 < 1s over every 1500ms", "windows take whole seconds, one at least"},
+        {"p99 < 1s over every 0s", "windows take whole seconds, one at least"},
+        {"errors < 1% over every 10s",
+         "only percentiles of transactions or of a step go over windows"},
+        {"p99(journey:a) < 1s over every 10s",
+         "only percentiles of transactions or of a step go over windows"},
+    };
+    for (const auto& [text, why] : rows) {
+        SCOPED_TRACE(text);
+        const auto clause = parse_slo(text);
+        ASSERT_FALSE(clause);
+        EXPECT_NE(clause.error().message.find(why), std::string::npos) << clause.error().message;
+    }
 }
 
 }  // namespace

@@ -304,8 +304,8 @@ RunResult confirmed_search() {
     c.binding_clause = "p99 < 100ms";
     c.failed_first = "p99 < 100ms: 212 ms";
     c.hold = HoldFacts{374, 30s, true, "p99 < 100ms", 0.62, 0.8, 4s, 0.93};
-    c.curve = {{80, 2700us, 5800us},    {160, 2900us, 8100us}, {320, 3400us, 14200us},
-               {453, 4300us, 23500us},  {547, 6100us, 58ms},   {598, 10400us, 88ms},
+    c.curve = {{80, 2700us, 5800us},   {160, 2900us, 8100us}, {320, 3400us, 14200us},
+               {453, 4300us, 23500us}, {547, 6100us, 58ms},   {598, 10400us, 88ms},
                {616, 24ms, 212ms}};
     c.knee = 3;
     c.current_rate = 250;

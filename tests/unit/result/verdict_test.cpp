@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "sample_plan.hpp"
+#include "stats/hlog.hpp"
 
 namespace loadline {
 namespace {
@@ -215,16 +217,66 @@ TEST(Judge, SaysWhyInWholeSentences) {
     EXPECT_EQ(texts, want);
 }
 
+TEST(JudgeClauses, AClauseOverWindowsFailsWithItsWorstWindow) {
+    auto plan = sample_plan();
+    auto clause = parse_slo("p90 < 100ms over every 2s").value();
+    plan.slos = {clause};
+    auto m = sample_measurement();
+    m.measured = std::chrono::seconds{5};  // two windows, and a second that fills none
+    const auto second = [&](int t, int ms) {
+        Histogram histogram;
+        histogram.record(std::chrono::milliseconds{ms}, 10);
+        const auto step =
+            static_cast<StepIndex>(std::find_if(plan.steps.begin(), plan.steps.end(),
+                                                [](const auto& s) { return s.transaction; }) -
+                                   plan.steps.begin());
+        m.step_seconds.push_back({step, std::chrono::seconds{t}, std::chrono::seconds{1},
+                                  histogram.max(), encode_histogram(histogram)});
+    };
+    m.step_seconds.clear();
+    for (const auto& [t, ms] : {std::pair{7, 20}, {8, 30}, {9, 40}, {10, 50}, {11, 900}}) {
+        second(t, ms);
+    }
+    auto judged = judge_clauses(plan, m).at(0);
+    EXPECT_EQ(judged.word, pass);
+    EXPECT_EQ(judged.windows, 2u);
+    EXPECT_NEAR(to_ms(*judged.actual), 50, .1);
+    m.step_seconds.clear();
+    for (const auto& [t, ms] : {std::pair{7, 20}, {8, 30}, {9, 40}, {10, 150}, {11, 20}}) {
+        second(t, ms);
+    }
+    judged = judge_clauses(plan, m).at(0);
+    EXPECT_EQ(judged.word, fail);
+    EXPECT_EQ(judged.windows_broken, 1u);
+    EXPECT_NEAR(to_ms(*judged.actual), 150, .2);
+    m.step_seconds.clear();
+    EXPECT_EQ(judge_clauses(plan, m).at(0).word, invalid);
+}
+
+TEST(CountClause, CountsWhatIsSlowUnansweredOrNotOk) {
+    const auto plan = sample_plan();
+    Interval interval{plan.steps.size(), plan.journeys.size()};
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+        add(interval.steps[i], 90, std::chrono::milliseconds{10});
+        add(interval.steps[i], 10, std::chrono::milliseconds{200});
+    }
+    const auto transactions = static_cast<std::uint64_t>(std::count_if(
+        plan.steps.begin(), plan.steps.end(), [](const auto& step) { return step.transaction; }));
+    const auto slow = count_clause(plan, parse_slo("p99 < 100ms").value(), interval);
+    EXPECT_EQ(slow.requests, 100 * transactions);
+    EXPECT_EQ(slow.bad, 10 * transactions);
+    auto step = parse_slo("p99(x) < 100ms").value();
+    step.index = 0;
+    EXPECT_EQ(count_clause(plan, step, interval).bad, 10u);
+    EXPECT_EQ(count_clause(plan, parse_slo("errors < 1%").value(), interval).bad, 0u);
+}
+
 TEST(JudgeSearch, FollowsTheWordOfTheSearchUnlessTheServerLeaks) {
     const struct {
         const char* word;
         VerdictWord want;
-    } rows[] = {{"CONFIRMED", pass},
-                {"ESTIMATE-ONLY", pass},
-                {"NO-RATE", fail},
-                {"METASTABLE", fail},
-                {"WARMING", invalid},
-                {"GENERATOR-LIMITED", invalid},
+    } rows[] = {{"CONFIRMED", pass},  {"ESTIMATE-ONLY", pass}, {"NO-RATE", fail},
+                {"METASTABLE", fail}, {"WARMING", invalid},    {"GENERATOR-LIMITED", invalid},
                 {"UNSTABLE", invalid}};
     std::optional<SocketReport> leak{std::in_place};
     leak->word = SocketWord::leak_confirmed;

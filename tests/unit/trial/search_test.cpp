@@ -2,8 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "stats/quantile.hpp"
-#include "virtual_service.hpp"
+#include "simulated_service.hpp"
 
 namespace loadline {
 namespace {
@@ -12,8 +11,7 @@ using Kind = ProbeResult::Kind;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-constexpr double capacity = 400;  // 2.5 ms per request
-constexpr double md1_line = 377;  // M/D/1: p99 <= 100 ms up to here (Erlang 1909)
+constexpr auto pass = VerdictWord::pass, fail = VerdictWord::fail, invalid = VerdictWord::invalid;
 
 SearchOptions options_of(int budget_s, int hold_s, double start = 50) {
     SearchOptions options;
@@ -21,374 +19,388 @@ SearchOptions options_of(int budget_s, int hold_s, double start = 50) {
     options.budget = seconds{budget_s};
     options.hold.reset();
     if (hold_s > 0) options.hold = seconds{hold_s};
+    options.clauses = two_clauses();
     return options;
 }
 
-/// A probe as it would have been answered; 10 s long.
-ProbeResult answer(Kind kind, double rate, VerdictWord word, const char* why = "") {
-    ProbeResult probe;
-    probe.kind = kind;
-    probe.rate = Rate::per_second(rate);
-    probe.length = probe.planned = seconds{10};
-    probe.transactions_per_s = 2 * rate;
-    probe.word = word;
-    probe.why = why;
-    return probe;
-}
+/// A search that is answered by hand.
+struct Answered {
+    explicit Answered(SearchOptions options) : search{std::move(options)} {}
 
-constexpr auto pass = VerdictWord::pass, fail = VerdictWord::fail, invalid = VerdictWord::invalid;
-
-/// "bracket 100": kind and rate of what comes next; "-" when the search is over.
-std::string next(const SearchOptions& options, const std::vector<ProbeResult>& history) {
-    const auto spec = next_probe(options, history);
-    if (!spec) return "-";
-    return std::string{to_string(spec->kind)} + " " +
-           std::to_string(std::lround(spec->rate.per_second()));
-}
-
-TEST(NextProbe, StartsAtTheFloorThenDoublesThenBisects) {
-    const auto options = options_of(600, 60);
-    std::vector<ProbeResult> history;
-    EXPECT_EQ(next(options, history), "floor 50");
-    history.push_back(answer(Kind::floor, 50, pass));
-    EXPECT_EQ(next(options, history), "bracket 100");
-    history.push_back(answer(Kind::bracket, 100, pass));
-    EXPECT_EQ(next(options, history), "bracket 200");
-    history.push_back(answer(Kind::bracket, 200, fail));
-    EXPECT_EQ(next(options, history), "refine 141");  // geometric: wider than 1.5
-    history.push_back(answer(Kind::refine, 141, pass));
-    EXPECT_EQ(next(options, history), "refine 171");  // arithmetic from there on
-}
-
-TEST(NextProbe, NeverExceedsTheHighestRateAllowed) {
-    auto options = options_of(600, 60);
-    options.max_rate = Rate::per_second(150);
-    EXPECT_EQ(next(options, {answer(Kind::floor, 50, pass), answer(Kind::bracket, 100, pass)}),
-              "bracket 150");
-    EXPECT_EQ(next(options, {answer(Kind::floor, 50, pass), answer(Kind::bracket, 150, pass)}),
-              "hold 150");
-    options.max_rate = Rate::per_second(20);
-    EXPECT_EQ(next(options, {}), "floor 20");
-}
-
-TEST(NextProbe, GoesToATenthOnceWhenTheFloorFails) {
-    const auto options = options_of(600, 60);
-    EXPECT_EQ(next(options, {answer(Kind::floor, 50, fail)}), "floor 5");
-    EXPECT_EQ(next(options, {answer(Kind::floor, 50, fail), answer(Kind::floor, 5, fail)}), "-");
-    EXPECT_EQ(next(options, {answer(Kind::floor, 50, fail), answer(Kind::floor, 5, pass)}),
-              "refine 16");
-}
-
-TEST(NextProbe, RepeatsAnInvalidProbeTwiceAndThenStaysBelowIt) {
-    const auto options = options_of(600, 60);
-    std::vector<ProbeResult> history{answer(Kind::floor, 50, pass),
-                                     answer(Kind::bracket, 100, invalid)};
-    EXPECT_EQ(next(options, history), "bracket 100");
-    history.push_back(answer(Kind::bracket, 100, invalid));
-    EXPECT_EQ(next(options, history), "bracket 100");
-    history.push_back(answer(Kind::bracket, 100, invalid));
-    EXPECT_EQ(next(options, history), "refine 71");
-    history.back().word = pass;
-    EXPECT_EQ(next(options, history), "bracket 200");
-}
-
-TEST(NextProbe, FirmsUpBothEndsOfAClosedBracketWithLongerProbes) {
-    const auto options = options_of(600, 60);
-    std::vector<ProbeResult> history{answer(Kind::floor, 50, pass),
-                                     answer(Kind::bracket, 100, pass),
-                                     answer(Kind::refine, 101, fail)};
-    const auto low = next_probe(options, history);
-    EXPECT_EQ(next(options, history), "refine 100");
-    EXPECT_GE(low->length, seconds{20});
-    history.push_back(answer(Kind::refine, 100, pass));
-    history.back().planned = low->length;
-    EXPECT_EQ(next(options, history), "refine 101");
-    history.push_back(answer(Kind::refine, 101, pass));  // the longer look overrules the failure
-    history.back().planned = low->length;
-    EXPECT_EQ(next(options, history), "bracket 202");
-    history.back().word = fail;
-    EXPECT_EQ(next(options, history), "hold 100");
-}
-
-TEST(NextProbe, OfEquallyLongProbesTheFailureIsBelieved) {
-    const auto options = options_of(600, 60);
-    EXPECT_EQ(next(options, {answer(Kind::floor, 50, pass), answer(Kind::bracket, 100, pass),
-                             answer(Kind::bracket, 200, fail), answer(Kind::refine, 100, fail)}),
-              "refine 71");
-}
-
-TEST(NextProbe, HoldsStepDownUntilOnePassesFiveAtMost) {
-    const auto options = options_of(20, 60);
-    std::vector<ProbeResult> history{answer(Kind::floor, 500, pass),
-                                     answer(Kind::bracket, 1000, fail)};  // the budget is used
-    const char* want[] = {"hold 500", "hold 485", "hold 470", "hold 456", "hold 443"};
-    double rate = 500;
-    for (const char* hold : want) {
-        EXPECT_EQ(next(options, history), hold);
-        const auto spec = *next_probe(options, history);
-        EXPECT_EQ(spec.length, seconds{60});
-        history.push_back(answer(Kind::hold, rate, fail));
-        rate *= 0.97;
+    /// "bracket 100": kind and rate of what comes next; "-" when the search is over.
+    std::string next() const {
+        if (!search.next()) return "-";
+        return std::string{to_string(search.next()->kind)} + " " +
+               std::to_string(std::lround(search.next()->rate.per_second()));
     }
-    EXPECT_EQ(next(options, history), "-");
-    history.pop_back();
-    history.back().word = pass;
-    EXPECT_EQ(next(options, history), "-");
-    history.back().word = invalid;
-    EXPECT_EQ(next(options, history), "hold 456") << "an INVALID hold is repeated";
-}
 
-TEST(NextProbe, IsOverAfterTheProbesWhenNoHoldIsWanted) {
-    const auto options = options_of(20, 0);
-    EXPECT_EQ(next(options, {answer(Kind::floor, 50, pass), answer(Kind::bracket, 100, fail)}),
-              "-");
-}
-
-TEST(NextProbe, MeasuresLongEnoughForTheSamplesThatTheSloNeeds) {
-    auto options = options_of(180, 60, 20);
-    options.fewest_samples = samples_needed(0.99);
-    EXPECT_EQ(next_probe(options, {})->length, seconds{10});  // 200 requests
-    options.fewest_samples = samples_needed(0.999);
-    EXPECT_EQ(next_probe(options, {})->length, seconds{60});  // at most a third of the budget
-    EXPECT_EQ(next_probe(options, {})->settle, seconds{9});
-}
-
-TEST(Conclude, FindsTheWord) {
-    using History = std::vector<ProbeResult>;
-    const auto floor = answer(Kind::floor, 50, pass);
-    const auto broken = answer(Kind::bracket, 100, fail, "p99 < 100ms: 250 ms");
-    const auto late = answer(Kind::bracket, 100, invalid, "requests left late");
-    const struct {
-        History history;
-        bool hold, interrupted;
-        const char *word, *text;
-    } rows[] = {
-        {{floor, broken, answer(Kind::hold, 50, pass)},
-         true,
-         false,
-         "CONFIRMED",
-         "50 journeys/s (100 transactions/s) keep the SLO, held for 1m"},
-        {{floor, answer(Kind::hold, 50, pass)},
-         true,
-         false,
-         "CONFIRMED",
-         "50 journeys/s (100 transactions/s) keep the SLO, held for 1m; no rate failed, so the "
-         "load line may lie higher"},
-        {{floor, broken},
-         false,
-         false,
-         "ESTIMATE-ONLY",
-         "about 50 journeys/s (100 transactions/s), not held"},
-        {{floor, broken},
-         true,
-         true,
-         "ESTIMATE-ONLY",
-         "about 50 journeys/s (100 transactions/s), not held: interrupted"},
-        {{floor, broken, answer(Kind::hold, 50, fail)},
-         true,
-         false,
-         "UNSTABLE",
-         "probes passed up to 50 journeys/s (100 transactions/s), but none of 1 hold did: give "
-         "the search a larger --budget"},
-        {{answer(Kind::floor, 50, fail, "x"), answer(Kind::floor, 5, fail, "p99 < 100ms: 1 s")},
-         true,
-         false,
-         "NO-RATE",
-         "no rate keeps the SLO: even 5 journeys/s break it (p99 < 100ms: 1 s)"},
-        {{floor, late, late, late, answer(Kind::hold, 50, pass)},
-         true,
-         false,
-         "GENERATOR-LIMITED",
-         "at least 50 journeys/s (100 transactions/s) keep the SLO, held for 1m: at 100 "
-         "journeys/s the generator, not the service, was at its limit"},
-        {{floor, late, late, late},
-         false,
-         false,
-         "GENERATOR-LIMITED",
-         "at least 50 journeys/s (100 transactions/s), not held: at 100 journeys/s the "
-         "generator, not the service, was at its limit"},
-        {{late, late, late},
-         true,
-         false,
-         "GENERATOR-LIMITED",
-         "no probe could be judged: requests left late"},
-        {{}, true, true, "UNSTABLE", "interrupted before any rate had passed"},
-    };
-    for (const auto& row : rows) {
-        const auto result =
-            conclude(options_of(60, row.hold ? 60 : 0), row.history, row.interrupted);
-        EXPECT_EQ(result.word, row.word);
-        EXPECT_EQ(result.text, row.text);
-        EXPECT_EQ(result.probes.size(), row.history.size());
+    /// The answer to what comes next: this share of the requests was slow.
+    ProbeResult answer(VerdictWord word, double bad_share = 0) const {
+        const auto& spec = *search.next();
+        ProbeResult probe;
+        probe.kind = spec.kind;
+        probe.rate = spec.rate;
+        probe.length = probe.planned = spec.length;
+        // Two requests a journey.
+        probe.requests = 2 * static_cast<std::uint64_t>(
+                                 std::llround(spec.rate.per_second() * to_seconds(spec.length)));
+        probe.transactions_per_s = 2 * spec.rate.per_second();
+        const auto bad =
+            static_cast<std::uint64_t>(bad_share * static_cast<double>(probe.requests));
+        probe.clauses = {{probe.requests, bad, {}, {}, {}}, {probe.requests, 0, {}, {}, {}}};
+        probe.p50 = probe.p50_first_half = probe.p50_second_half = milliseconds(3);
+        probe.word = word;
+        probe.why = word == fail ? "p99 < 100ms: 250 ms" : word == invalid ? "left late" : "";
+        return probe;
     }
-}
+    void good() { search.add(answer(pass)); }
+    void bad(double share = .5) { search.add(answer(fail, share)); }
+    void late() { search.add(answer(invalid)); }
 
-TEST(Conclude, GivesTheFiguresAndWhatBrokeAbove) {
-    const auto result =
-        conclude(options_of(60, 60),
-                 {answer(Kind::floor, 50, pass), answer(Kind::bracket, 100, pass),
-                  answer(Kind::bracket, 200, fail, "p99 < 100ms: 300 ms"),
-                  answer(Kind::hold, 100, fail, "errors < 0.1%: 2 % of 5000 failed"),
-                  answer(Kind::hold, 97, pass)},
-                 false);
-    EXPECT_EQ(result.confirmed_rate, 97);
-    EXPECT_EQ(result.confirmed_tps, 194);
-    EXPECT_EQ(result.estimate_rate, 100);
-    EXPECT_EQ(result.estimate_tps, 200);
-    EXPECT_EQ(result.failed_first, "errors < 0.1%: 2 % of 5000 failed");
-}
-
-TEST(Search, EndsWithinTwoPercentOfAPacedSingleServer) {
-    for (const double start : {5.0, 40.0, 50.0, 73.0, 390.0, 3000.0}) {
-        SCOPED_TRACE(start);
-        VirtualService service;
-        service.poisson = false;
-        const auto result = search(options_of(180, 60, start), service);
-        ASSERT_EQ(result.capacity.word, "CONFIRMED") << result.capacity.text;
-        EXPECT_NEAR(*result.capacity.confirmed_rate / capacity, 1, 0.02);
-        EXPECT_NEAR(*result.capacity.confirmed_tps / capacity, 1, 0.02);
-    }
-}
-
-TEST(Search, EndsWithinFivePercentOfItInAMinuteAltogether) {
-    for (const int budget : {40, 60}) {
-        VirtualService service;
-        service.poisson = false;
-        const auto result = search(options_of(budget, 20, 40), service);
-        ASSERT_EQ(result.capacity.word, "CONFIRMED") << result.capacity.text;
-        EXPECT_NEAR(*result.capacity.confirmed_rate / capacity, 1, 0.05);
-    }
-}
-
-/// Many searches over one kind of service: errors in percent of the true line.
-struct Errors {
-    std::vector<double> estimates, confirmed;
-    int without = 0;  ///< searches that confirmed nothing
-
-    static Errors of(VirtualService service, const SearchOptions& options, double truth,
-                     int seeds) {
-        Errors errors;
-        for (int seed = 1; seed <= seeds; ++seed) {
-            auto one = service;
-            one.rng = Rng{static_cast<std::uint64_t>(seed)};
-            const auto capacity_found = search(options, one).capacity;
-            errors.estimates.push_back(100 *
-                                       (capacity_found.estimate_rate.value_or(0) / truth - 1));
-            if (capacity_found.confirmed_rate) {
-                errors.confirmed.push_back(100 * (*capacity_found.confirmed_rate / truth - 1));
-            } else {
-                ++errors.without;
-            }
-        }
-        return errors;
-    }
+    Search search;
 };
 
-// Bounds in percent of the true line. Measured over 200 seeds, median [5 %, 95 %], highest:
-// M/D/1 180 s + 600 s: estimate +0.3 [-1.9, +2.5], confirmed -1.7 [-3.6, +0.3], +1.4.
-// M/D/1 40 s + 20 s: estimate +4.7 [+0.3, +8.0], confirmed +0.5 [-3.5, +3.6], +5.8.
-// M/M/1 180 s + 600 s: estimate +0.9 [-2.6, +4.5], confirmed -1.7 [-3.9, +0.5], +1.3.
-// Short probes and holds end before the queue has grown, so they claim more.
-TEST(Search, FindsTheLoadLineOfQueuesOverManySeeds) {
-    const struct {
-        const char* name;
-        double noise, truth;
-        int budget, hold;
-        double estimate_median, estimate_low, estimate_high;
-        double confirmed_median, confirmed_low, claim_at_most;
-    } rows[] = {
-        {"M/D/1, 180 s and 10 min", 0, md1_line, 180, 600, 1.5, -4, 4.5, 3, -6, 3},
-        {"M/D/1, 40 s and 20 s", 0, md1_line, 40, 20, 6, -4, 10, 2, -6, 8},
-        {"M/M/1, 180 s and 10 min", 1, capacity - std::log(100) / 0.1, 180, 600, 2.5, -5, 7, 3, -7,
-         3},
-    };
-    for (const auto& row : rows) {
-        SCOPED_TRACE(row.name);
-        VirtualService service;
-        service.service_noise = row.noise;
-        const auto errors =
-            Errors::of(service, options_of(row.budget, row.hold, 40), row.truth, 40);
-        EXPECT_LE(std::abs(exact_quantile(errors.estimates, 0.5)), row.estimate_median);
-        EXPECT_GE(exact_quantile(errors.estimates, 0.05), row.estimate_low);
-        EXPECT_LE(exact_quantile(errors.estimates, 0.95), row.estimate_high);
-        ASSERT_LE(errors.without, 2);
-        EXPECT_LE(std::abs(exact_quantile(errors.confirmed, 0.5)), row.confirmed_median);
-        EXPECT_GE(exact_quantile(errors.confirmed, 0.05), row.confirmed_low);
-        EXPECT_LE(exact_quantile(errors.confirmed, 1), row.claim_at_most);
+TEST(Search, StartsAtTheFloorThenDoublesThenWarmsUpThenAsksThePosterior) {
+    Answered a{options_of(180, 60)};
+    EXPECT_EQ(a.next(), "floor 50");
+    EXPECT_EQ(a.search.next()->length, seconds{4});  // 200 requests
+    a.good();
+    EXPECT_EQ(a.next(), "bracket 100");
+    a.good();
+    EXPECT_EQ(a.next(), "bracket 200");
+    a.bad(.1);  // too many, but not grossly
+    EXPECT_EQ(a.next(), "bracket 400");
+    a.bad();
+    EXPECT_EQ(a.next(), "warmup 170");
+    EXPECT_EQ(a.search.next()->length, seconds{12});
+    auto chunk = a.answer(pass);
+    chunk.p50_second_half = milliseconds(2.9);
+    a.search.add(chunk);
+    EXPECT_EQ(a.next(), "warmup 170") << "it still got faster";
+    a.good();
+    EXPECT_EQ(a.next(), "bracket 400") << "what was too much for the cold service";
+    a.bad();
+    EXPECT_EQ(a.next().substr(0, 6), "refine");
+    EXPECT_LT(a.search.next()->rate.per_second(), 400);
+    EXPECT_GT(a.search.next()->rate.per_second(), 100);
+}
+
+TEST(Search, TakesLongAtTheFloorOnlyWhenSomethingWasBad) {
+    Answered a{options_of(180, 60)};
+    a.search.add(a.answer(pass, .006));
+    EXPECT_EQ(a.next(), "floor 50");
+    EXPECT_EQ(a.search.next()->length, seconds{18});  // a tenth of the budget: 900 requests
+    a.search.add(a.answer(fail, .015));               // by chance, as far as anybody can tell
+    EXPECT_EQ(a.next(), "bracket 100");
+}
+
+TEST(Search, GoesToATenthWhileTheFloorIsTooMuch) {
+    Answered a{options_of(180, 60, 3000)};
+    auto overload = a.answer(fail, .9);
+    overload.transactions_per_s = 400;
+    a.search.add(overload);
+    EXPECT_EQ(a.next(), "floor 300");
+    a.good();
+    EXPECT_EQ(a.next(), "bracket 600");
+    Answered slow{options_of(180, 60)};
+    slow.bad(.9);
+    EXPECT_EQ(slow.next(), "floor 5");
+    slow.bad(.9);
+    EXPECT_EQ(slow.next(), "-");
+    const auto found = slow.search.conclude(false);
+    EXPECT_EQ(found.word, "NO-RATE");
+    EXPECT_EQ(found.text,
+              "no rate keeps the SLO: even 5 journeys/s break it (p99 < 100ms: 250 ms)");
+    EXPECT_FALSE(found.estimate_rate);
+}
+
+TEST(Search, NeverExceedsTheHighestRateAllowed) {
+    auto options = options_of(60, 0);
+    options.max_rate = Rate::per_second(150);
+    Answered a{options};
+    a.good();
+    a.good();
+    EXPECT_EQ(a.next(), "bracket 150");
+    while (a.search.next()) {
+        EXPECT_LE(a.search.next()->rate.per_second(), 150);
+        a.good();
+    }
+    const auto found = a.search.conclude(false);
+    EXPECT_EQ(found.word, "ESTIMATE-ONLY");
+    EXPECT_EQ(found.text, "at least 150 journeys/s (300 transactions/s), not held");
+    EXPECT_EQ(found.advice, "raise --max-rate: the load line may lie higher");
+}
+
+TEST(Search, RepeatsAnInvalidProbeTwiceAndThenStaysBelowIt) {
+    Answered a{options_of(60, 0)};
+    a.good();
+    a.late();
+    EXPECT_EQ(a.next(), "bracket 100");
+    a.late();
+    EXPECT_EQ(a.next(), "bracket 100");
+    a.late();
+    while (a.search.next()) {
+        EXPECT_LE(a.search.next()->rate.per_second(), 95.1);
+        a.good();
+    }
+    const auto found = a.search.conclude(false);
+    EXPECT_EQ(found.word, "GENERATOR-LIMITED");
+    EXPECT_EQ(found.text,
+              "at least 95 journeys/s (190 transactions/s), not held: at 100 journeys/s the "
+              "generator, not the service, was at its limit");
+    EXPECT_FALSE(found.interval) << "no upper bound is known";
+}
+
+TEST(Search, SaysGeneratorLimitedWhenNoProbeCouldBeJudged) {
+    Answered a{options_of(60, 0)};
+    for (int i = 0; i < 3; ++i) a.late();
+    EXPECT_EQ(a.next(), "-");
+    EXPECT_EQ(a.search.conclude(false).word, "GENERATOR-LIMITED");
+    EXPECT_EQ(a.search.conclude(false).text, "no probe could be judged: left late");
+}
+
+/// Up to the first hold: 200 passes, 400 is too much, the budget is used by clean probes.
+Answered at_the_first_hold(const SearchOptions& options) {
+    Answered a{options};
+    while (a.search.next() && a.search.next()->kind != Kind::hold) {
+        const double rate = a.search.next()->rate.per_second();
+        rate < 300 ? a.good() : a.bad(rate < 310 ? .02 : .5);
+    }
+    return a;
+}
+
+TEST(Search, HoldsStepDownUntilOnePassesFiveAtMost) {
+    auto a = at_the_first_hold(options_of(60, 600));
+    double last = 1e9;
+    for (int i = 0; i < 5; ++i) {
+        ASSERT_EQ(a.search.next()->kind, Kind::hold);
+        EXPECT_EQ(a.search.next()->length, minutes{10});
+        EXPECT_LE(a.search.next()->rate.per_second(), .985 * last + 1e-6);
+        last = a.search.next()->rate.per_second();
+        a.bad(.02);
+    }
+    EXPECT_EQ(a.next(), "-");
+    const auto found = a.search.conclude(false);
+    EXPECT_EQ(found.word, "UNSTABLE");
+    EXPECT_FALSE(found.hold->passed);
+}
+
+TEST(Search, ConfirmsAHoldThatPassed) {
+    auto a = at_the_first_hold(options_of(60, 600));
+    const double rate = a.search.next()->rate.per_second();
+    auto hold = a.answer(pass, .008);
+    hold.clauses[0].standard_error = .001;
+    hold.clauses[0].worst_minute_share = .012;
+    hold.clauses[0].worst_minute_start = seconds{90};
+    a.search.add(hold);
+    EXPECT_EQ(a.next(), "-");
+    const auto found = a.search.conclude(false);
+    EXPECT_EQ(found.word, "CONFIRMED");
+    EXPECT_EQ(found.confirmed_rate, rate);
+    EXPECT_DOUBLE_EQ(*found.confirmed_tps, 2 * rate);
+    EXPECT_EQ(found.hold->clause, "p99 <= limit");
+    EXPECT_NEAR(found.hold->budget_used, .8, .01);
+    EXPECT_NEAR(*found.hold->worst_minute_used, 1.2, 1e-9);
+    // The difference of two such means has a deviation of .0014: P(z < .002 / .0014) = .92.
+    EXPECT_NEAR(*found.hold->chance_to_repeat, .92, .02);
+    EXPECT_EQ(found.failed_first, "p99 < 100ms: 250 ms");
+    EXPECT_EQ(found.binding_clause, "p99 <= limit");
+    ASSERT_TRUE(found.knee);
+    EXPECT_GT(found.curve.size(), 3u);
+}
+
+TEST(Search, ClimbsAfterAHoldThatPassedWithEase) {
+    auto a = at_the_first_hold(options_of(60, 600));
+    const double first = a.search.next()->rate.per_second();
+    a.good();
+    ASSERT_TRUE(a.search.next()) << "the line is believed to lie higher";
+    while (a.search.next()->kind == Kind::refine) {
+        a.search.next()->rate.per_second() < 300 ? a.good() : a.bad(.02);
+        if (!a.search.next()) break;
+    }
+    if (a.search.next()) {
+        EXPECT_GT(a.search.next()->rate.per_second(), 1.05 * first);
+        a.bad(.02);
+    }
+    EXPECT_EQ(a.next(), "-");
+    EXPECT_EQ(a.search.conclude(false).confirmed_rate, first) << "a failed climb keeps it";
+}
+
+TEST(Search, AnInterruptedOneKeepsWhatItHasLearnt) {
+    Answered nothing{options_of(60, 60)};
+    EXPECT_EQ(nothing.search.conclude(true).word, "UNSTABLE");
+    EXPECT_EQ(nothing.search.conclude(true).text, "interrupted before any rate had passed");
+    Answered early{options_of(60, 60)};
+    early.good();
+    early.good();
+    EXPECT_GT(*early.search.conclude(true).estimate_rate, 50);
+    const auto late = at_the_first_hold(options_of(180, 600)).search.conclude(true);
+    EXPECT_EQ(late.word, "ESTIMATE-ONLY");
+    EXPECT_EQ(late.text.substr(late.text.size() - 23), ", not held: interrupted") << late.text;
+}
+
+TEST(Search, SaysMetastableAfterThreeBadLooks) {
+    Answered a{options_of(60, 60)};
+    a.good();
+    auto overload = a.answer(fail, .9);
+    overload.drained = false;
+    a.search.add(overload);
+    EXPECT_EQ(a.next(), "recheck 50");
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(a.next(), "recheck 50");
+        auto look = a.answer(pass);
+        look.p50 = milliseconds(9);  // three times what it was
+        a.search.add(look);
+    }
+    EXPECT_EQ(a.next(), "-");
+    const auto found = a.search.conclude(false);
+    EXPECT_EQ(found.word, "METASTABLE");
+    EXPECT_NE(found.text.find("where the median was 3.00 ms, it is 9.00 ms now"), std::string::npos)
+        << found.text;
+}
+
+TEST(Search, GoesOnWhenTheServiceRecovers) {
+    Answered a{options_of(60, 60)};
+    a.good();
+    auto overload = a.answer(fail, .9);
+    overload.drained = false;
+    a.search.add(overload);
+    a.good();  // the recheck
+    EXPECT_EQ(a.next(), "warmup 43");
+}
+
+TEST(Search, ResumesFromAnEarlierOne) {
+    const auto first = at_the_first_hold(options_of(60, 0));
+    Search second{options_of(60, 600)};
+    second.resume(first.search.history());
+    ASSERT_TRUE(second.next());
+    EXPECT_EQ(second.next()->kind, Kind::refine);
+    EXPECT_NEAR(second.conclude(false).interval->q50 / first.search.conclude(false).interval->q50,
+                1, .03);
+    Search other{options_of(60, 600)};
+    auto foreign = first.search.history();
+    for (auto& probe : foreign) probe.clauses.pop_back();
+    other.resume(foreign);
+    EXPECT_EQ(other.next()->kind, Kind::floor) << "another SLO teaches nothing";
+}
+
+TEST(Search, SaysHeadroomAndTheTpsOfAPod) {
+    auto options = options_of(60, 600);
+    options.current = Rate::per_second(100);
+    options.pods = 4;
+    auto a = at_the_first_hold(options);
+    const auto found = a.search.conclude(false);
+    EXPECT_DOUBLE_EQ(*found.headroom, 1 - 100 / *found.estimate_rate);
+    EXPECT_DOUBLE_EQ(*found.tps_per_pod, *found.estimate_tps / 4);
+}
+
+TEST(Search, AClauseOverWindowsIsJudgedInTheHoldsOnly) {
+    auto options = options_of(60, 600);
+    options.clauses.push_back(
+        {.text = "over", .bad_share = .01, .limit = milliseconds(50), .only_in_holds = true});
+    Answered a{options};
+    auto probe = a.answer(pass);
+    probe.clauses.push_back({probe.requests, probe.requests, {}, {}, {}});  // all of them bad
+    a.search.add(probe);
+    EXPECT_EQ(a.next(), "bracket 100");
+}
+
+TEST(PromiseTime, IsTheLongestOfTheLatencyClauses) {
+    EXPECT_EQ(promise_time(two_clauses()), seconds{10});
+    EXPECT_EQ(promise_time({{.text = "", .bad_share = .001, .limit = milliseconds(50)},
+                            {.text = "", .bad_share = .1, .limit = milliseconds(100)}}),
+              seconds{50});
+    EXPECT_EQ(
+        promise_time({{.text = "", .bad_share = .001, .limit = milliseconds(50), .errors = true}}),
+        seconds{10});
+}
+
+// In virtual time. The accuracy over many seeds is tests/accuracy/search_simulation.cpp.
+
+TEST(SimulatedSearch, ConfirmsARateNearTheLoadLine) {
+    const auto all = known_services();
+    for (const char* name : {"M/M/1", "M/D/4", "bounded"}) {
+        SCOPED_TRACE(name);
+        const auto& model = known_service(all, name);
+        SimulatedService service{model, 5};
+        const auto found = simulate(options_for(model, 180, 600, 5), service);
+        EXPECT_EQ(found.capacity.word, "CONFIRMED") << found.capacity.text;
+        EXPECT_NEAR(*found.capacity.confirmed_rate / model.load_line, 1, .06);
+        EXPECT_NEAR(*found.capacity.estimate_rate / model.load_line, 1, .06);
+        EXPECT_EQ(found.capacity.binding_clause,
+                  std::string{name} == "bounded" ? "errors <= 0.1%" : "p99 <= limit");
     }
 }
 
-TEST(Search, SaysNoRateWhenTheIdleServiceIsTooSlow) {
-    for (const int budget : {40, 180}) {
-        VirtualService service;
-        service.idle_s = 0.15;
-        const auto result = search(options_of(budget, 20), service);
-        EXPECT_EQ(result.capacity.word, "NO-RATE") << result.capacity.text;
-        EXPECT_FALSE(result.capacity.estimate_rate);
-        EXPECT_EQ(result.history.size(), 2u);
-        EXPECT_EQ(result.capacity.failed_first, "p99 <= 100ms");
+TEST(SimulatedSearch, FindsAPacedSingleServerInAMinuteAltogether) {
+    ServiceModel model{"D/D/1", ServiceModel::Kind::plain, 1, .0025, 0};
+    for (const double start : {5.0, 73.0, 390.0, 3000.0}) {
+        SCOPED_TRACE(start);
+        SimulatedService service{model, 1, false};
+        const auto found = simulate(options_of(40, 20, start), service);
+        ASSERT_EQ(found.capacity.word, "CONFIRMED") << found.capacity.text;
+        EXPECT_NEAR(*found.capacity.confirmed_rate / 400, 1, .05);
     }
 }
 
-TEST(Search, SaysNoRateWhenTooManyRequestsFail) {
-    VirtualService service;
-    service.error_share = 0.05;
-    EXPECT_EQ(search(options_of(60, 20), service).capacity.word, "NO-RATE");
-}
-
-TEST(Search, ClaimsNoUpperBoundWhereTheGeneratorIsTheLimit) {
-    VirtualService service;
-    service.generator_limit = 250;
-    for (const int hold : {0, 20}) {
-        const auto capacity_found = search(options_of(60, hold), service).capacity;
-        EXPECT_EQ(capacity_found.word, "GENERATOR-LIMITED");
-        EXPECT_LE(*capacity_found.estimate_rate, 250);
-        EXPECT_GE(*capacity_found.estimate_rate, 240);
-        EXPECT_EQ(capacity_found.confirmed_rate.has_value(), hold > 0);
+TEST(SimulatedSearch, SaysNoRateWhenTheIdleServiceIsTooSlowOrFails) {
+    ServiceModel slow{"slow", ServiceModel::Kind::plain, 1, .0025, -1};
+    slow.idle_s = .15;
+    ServiceModel failing{"failing", ServiceModel::Kind::plain, 1, .0025, -1};
+    failing.error_share = .05;
+    for (const auto& model : {slow, failing}) {
+        SCOPED_TRACE(model.name);
+        SimulatedService service{model, 1};
+        EXPECT_EQ(simulate(options_of(60, 20), service).capacity.word, "NO-RATE");
     }
 }
 
-TEST(Search, SaysUnstableWhenNoHoldPasses) {
-    // 3 s of stall about every 45 s: short probes may miss it, a hold of 10 minutes does not.
-    int unstable = 0;
-    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-        VirtualService service;
-        service.stall_s = 3;
-        service.stall_every_s = 45;
-        service.rng = Rng{seed};
-        auto options = options_of(40, 600);
-        const auto result = search(options, service);
-        EXPECT_NE(result.capacity.word, "CONFIRMED") << result.capacity.text;
-        unstable += result.capacity.word == "UNSTABLE";
+TEST(SimulatedSearch, ClaimsNoUpperBoundWhereTheGeneratorIsTheLimit) {
+    ServiceModel model{"M/M/1", ServiceModel::Kind::plain, 1, .001, -1};
+    for (const int hold : {0, 60}) {
+        SimulatedService service{model, 3};
+        service.generator_limit = 250;
+        const auto found = simulate(options_of(60, hold), service).capacity;
+        EXPECT_EQ(found.word, "GENERATOR-LIMITED") << found.text;
+        EXPECT_LE(*found.estimate_rate, 250);
+        EXPECT_GE(*found.estimate_rate, 150);
+        EXPECT_EQ(found.confirmed_rate.has_value(), hold > 0);
     }
-    EXPECT_GE(unstable, 5);
 }
 
-TEST(Search, EveryOneEndsWithinBudgetAndHolds) {
+TEST(SimulatedSearch, SaysMetastableOfAServiceThatOverloadBreaks) {
+    ServiceModel model{"broken", ServiceModel::Kind::broken, 8, .007, -1};
+    SimulatedService service{model, 3};
+    const auto found = simulate(options_of(180, 60), service).capacity;
+    EXPECT_EQ(found.word, "METASTABLE") << found.text;
+}
+
+TEST(SimulatedSearch, EveryOneEndsWithinBudgetAndHolds) {
     std::uint64_t seed = 0;
-    for (const bool poisson : {true, false}) {
-        for (const double stall : {0.0, 0.2, 5.0}) {
-            for (const double start : {0.5, 20.0, 399.0, 1e5}) {
-                for (const int budget : {5, 20, 90}) {
-                    VirtualService service;
-                    service.poisson = poisson;
-                    service.stall_s = stall;
-                    service.rng = Rng{++seed};
-                    const auto result = search(options_of(budget, 15, start), service);
-                    EXPECT_LE(result.probing_s, budget + 1e-6) << "seed " << seed;
-                    EXPECT_LE(result.holding_s, 5 * (15 + 0.75) + 1e-6) << "seed " << seed;
-                    EXPECT_FALSE(result.capacity.word.empty());
-                }
+    for (const auto& model : known_services()) {
+        for (const double start : {.5, 20.0, 1e5}) {
+            for (const int budget : {5, 20, 90}) {
+                SimulatedService service{model, ++seed};
+                const auto found = simulate(options_of(budget, 15, start), service);
+                // What is under way when the budget ends is let run to its end, and drained.
+                EXPECT_LE(found.probing_s, 1.1 * budget + 30) << model.name << " seed " << seed;
+                EXPECT_LE(found.holds, 5u);
+                EXPECT_FALSE(found.capacity.word.empty());
+                EXPECT_FALSE(found.capacity.advice.empty()) << found.capacity.word;
             }
         }
     }
 }
 
-TEST(Search, IsRepeatable) {
-    VirtualService a, b;
-    const auto first = search(options_of(60, 20), a), second = search(options_of(60, 20), b);
-    ASSERT_EQ(first.history.size(), second.history.size());
-    EXPECT_EQ(first.capacity.confirmed_rate, second.capacity.confirmed_rate);
+TEST(SimulatedSearch, IsRepeatable) {
+    const auto all = known_services();
+    const auto& model = known_service(all, "M/G/16");
+    SimulatedService a{model, 7}, b{model, 7};
+    const auto first = simulate(options_for(model, 60, 60, 7), a).capacity;
+    const auto second = simulate(options_for(model, 60, 60, 7), b).capacity;
+    ASSERT_EQ(first.probes.size(), second.probes.size());
+    EXPECT_EQ(first.estimate_rate, second.estimate_rate);
+    EXPECT_EQ(first.confirmed_rate, second.confirmed_rate);
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ Result<Duration> budget_of(const std::string& text) {
     return *budget;
 }
 
-/// Clauses that no load can keep together, or of which one says nothing beside the other.
+/// Refuses clauses of which one says nothing beside the other: one of them is not meant so.
 Result<void> consistent(const Plan& plan) {
     for (const auto& strict : plan.slos) {
         for (const auto& mild : plan.slos) {
@@ -47,20 +47,21 @@ Result<void> consistent(const Plan& plan) {
                               !strict.over_every && !mild.over_every;
             if (!same || strict.quantile <= mild.quantile || strict.limit >= mild.limit) continue;
             return usage_error(fmt::format(
-                "the SLO clauses \"{}\" and \"{}\" contradict each other: the higher percentile "
-                "cannot have the lower limit\n   hint: leave \"{}\" out, or mend its limit",
+                "the SLO clauses \"{}\" and \"{}\" do not go together: the higher percentile "
+                "has the lower limit\n   hint: leave \"{}\" out, or mend its limit",
                 mild.text, strict.text, mild.text));
         }
-        const auto times = std::count_if(plan.slos.begin(), plan.slos.end(), [&](const auto& other) {
-            return other.metric == strict.metric && other.scope == strict.scope &&
-                   other.index == strict.index && other.quantile == strict.quantile &&
-                   other.over_every == strict.over_every;
-        });
+        const auto times =
+            std::count_if(plan.slos.begin(), plan.slos.end(), [&](const auto& other) {
+                return other.metric == strict.metric && other.scope == strict.scope &&
+                       other.index == strict.index && other.quantile == strict.quantile &&
+                       other.over_every == strict.over_every;
+            });
         if (times > 1) {
-            return usage_error(fmt::format(
-                "the SLO limits the same figure twice, by \"{}\" and another clause\n"
-                "   hint: keep the one that is meant",
-                strict.text));
+            return usage_error(
+                fmt::format("the SLO limits the same figure twice, by \"{}\" and another clause\n"
+                            "   hint: keep the one that is meant",
+                            strict.text));
         }
     }
     return {};
@@ -127,7 +128,8 @@ Result<void> generator_can(const SearchOptions& options) {
     const double start = options.start_rate.per_second();
     if (!selftest || selftest->ceiling_per_s <= 0 || start <= selftest->ceiling_per_s) return {};
     return usage_error(fmt::format(
-        "--start-rate: {} is above what loadline can send from this machine, {}/s (selftest of {})\n"
+        "--start-rate: {} is above what loadline can send from this machine, {}/s (selftest of "
+        "{})\n"
         "   hint: begin lower, or run loadline selftest again",
         format_rate(options.start_rate), format_number(selftest->ceiling_per_s), selftest->at));
 }
@@ -137,8 +139,7 @@ Result<std::vector<ProbeResult>> earlier_probes(const std::string& folder, const
     std::ifstream in{path, std::ios::binary};
     const auto summary = nlohmann::ordered_json::parse(in, nullptr, false);
     if (!in.is_open() || summary.is_discarded()) {
-        return usage_error(
-            fmt::format("--resume: {} is no summary of a search", path.string()));
+        return usage_error(fmt::format("--resume: {} is no summary of a search", path.string()));
     }
     std::vector<std::string> clauses;
     for (const auto& slo : plan.slos) clauses.push_back(slo.text);

@@ -46,9 +46,9 @@ struct ProbeResult {
     Duration p50{}, p90{}, p99{}, p999{};
     Duration p50_first_half{}, p50_second_half{};  ///< of the measured part; zero: not known
     double error_share = 0;
-    std::vector<ClauseCount> clauses;           ///< in the plan's order
-    std::optional<std::size_t> aborted_by;      ///< the clause that ended it early, as hopeless
-    bool drained = true;                        ///< nothing was under way when the drain ended
+    std::vector<ClauseCount> clauses;       ///< in the plan's order
+    std::optional<std::size_t> aborted_by;  ///< the clause that ended it early, as hopeless
+    bool drained = true;                    ///< nothing was under way when the drain ended
     Duration send_lag_p99{};
     VerdictWord word = VerdictWord::invalid;
     std::string why;  ///< first failed clause or the generator's limit
@@ -58,7 +58,7 @@ const char* to_string(ProbeResult::Kind kind);
 
 /// One point of the latency-throughput curve: the probes of one rate as one.
 struct CurvePoint {
-    double tps = 0;  ///< completed transactions per second
+    double tps = 0;         ///< completed transactions per second
     Duration p50{}, p99{};  ///< response time of transactions
 };
 
@@ -73,8 +73,8 @@ struct HoldFacts {
     double rate = 0;  ///< journeys per second
     Duration length{};
     bool passed = false;
-    std::string clause;      ///< the one that used most of what it allows
-    double budget_used = 0;  ///< of its allowed bad requests; 1 is all of them
+    std::string clause;                       ///< the one that used most of what it allows
+    double budget_used = 0;                   ///< of its allowed bad requests; 1 is all of them
     std::optional<double> worst_minute_used;  ///< the same in the worst 60 s
     Duration worst_minute_start{};            ///< in the measured part
     std::optional<double> chance_to_repeat;   ///< that another hold like it passes, 0..1

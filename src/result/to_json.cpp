@@ -315,8 +315,12 @@ Json capacity_json(const CapacityResult& c) {
     add("safe_rate_per_s", c.safe_rate);
     if (c.interval) {
         const auto& q = *c.interval;
-        out["interval_per_s"] = {{"q05", q.q05}, {"q20", q.q20}, {"q50", q.q50},
-                                 {"q80", q.q80}, {"q95", q.q95}};
+        out["interval_per_s"] = {
+            {"q05", q.q05}, {"q20", q.q20}, {"q50", q.q50}, {"q80", q.q80}, {"q95", q.q95}};
+    }
+    if (c.interval) {  // of transactions, as scripts read it
+        out["interval_tps"] = {c.interval->q05 * c.transactions_per_journey,
+                               c.interval->q95 * c.transactions_per_journey};
     }
     if (c.interval) {  // of transactions, as scripts read it
         out["interval_tps"] = {c.interval->q05 * c.transactions_per_journey,

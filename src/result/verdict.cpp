@@ -64,7 +64,8 @@ void judge_windows(ClauseResult& result, const Plan& plan, const TrialMeasuremen
         const bool counts = clause.scope == SloClause::Scope::step
                                 ? clause.index == second.step
                                 : plan.steps[second.step].transaction;
-        const auto at = static_cast<std::uint64_t>((second.since_start - begin) / *clause.over_every);
+        const auto at =
+            static_cast<std::uint64_t>((second.since_start - begin) / *clause.over_every);
         const auto whole = static_cast<std::uint64_t>(measurement.measured / *clause.over_every);
         if (!counts || at >= std::max<std::uint64_t>(1, whole)) continue;
         if (const auto histogram = decode_histogram(second.payload)) windows[at].merge(*histogram);
@@ -83,8 +84,9 @@ void judge_windows(ClauseResult& result, const Plan& plan, const TrialMeasuremen
     if (result.windows == 0) return;  // stays INVALID
     result.word = word_of(result.windows_broken == 0);
     if (worst == Histogram::unanswered) {
-        result.actual_over = clause.scope == SloClause::Scope::step ? plan.steps[*clause.index].timeout
-                                                                    : largest_timeout(plan);
+        result.actual_over = clause.scope == SloClause::Scope::step
+                                 ? plan.steps[*clause.index].timeout
+                                 : largest_timeout(plan);
     } else {
         result.actual = worst;
     }
@@ -105,11 +107,10 @@ Reason broken_slo(const ClauseResult& result) {
         return {"slo", fmt::format("{}: {} of {} failed", text, format_share(result.actual_share),
                                    result.samples)};
     }
-    const auto windows =
-        result.clause.over_every
-            ? fmt::format("{} of {} windows broke it, the worst ", result.windows_broken,
-                          result.windows)
-            : std::string{};
+    const auto windows = result.clause.over_every
+                             ? fmt::format("{} of {} windows broke it, the worst ",
+                                           result.windows_broken, result.windows)
+                             : std::string{};
     return {"slo", text + ": " + windows +
                        (result.actual ? format_duration(*result.actual)
                                       : "> " + format_duration(*result.actual_over))};

@@ -73,7 +73,8 @@ std::optional<double> ProbeWatch::standard_error(std::size_t i) const {
     const auto per_batch = static_cast<std::size_t>(std::max<Duration::rep>(1, batch / window_));
     const auto means = batch_means(bad, per_batch);
     if (!means) return {};
-    const double requests = static_cast<double>(sums_[i].requests) / static_cast<double>(bad.size());
+    const double requests =
+        static_cast<double>(sums_[i].requests) / static_cast<double>(bad.size());
     return means->standard_error / requests;
 }
 

@@ -12,7 +12,7 @@ namespace loadline {
 /// What a short window of load, 250 ms say, showed of one clause.
 struct ClauseWindow {
     std::uint64_t requests = 0, bad = 0;  ///< that came to their end in it
-    std::uint64_t overdue = 0;  ///< under way at its end and older than the limit already
+    std::uint64_t overdue = 0;            ///< under way at its end and older than the limit already
 };
 
 /// Judges a running probe window by window: one that is lost ends early, and its time is saved.

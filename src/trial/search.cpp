@@ -10,7 +10,7 @@ namespace {
 
 /// One stall of the machine is no limit of the generator; three in a row are.
 constexpr std::size_t invalid_tries = 3;
-constexpr double below_limit = 0.95;  // of the generator's limit: what is asked for from then on
+constexpr double below_limit = 0.95;   // of the generator's limit: what is asked for from then on
 constexpr double warmup_share = 0.35;  // of the budget, at most
 constexpr double warmup_rate = 0.85;   // of the highest rate that was not grossly bad
 constexpr double still_faster = 0.98;  // median of the second half over that of the first
@@ -21,7 +21,8 @@ constexpr double recovered_p50 = 1.5;
 constexpr double floor_requests = 1000;
 constexpr double lowest_start = 1e-3;  // journeys/s
 
-/// Below this share of what was due the service did not follow: it was overloaded, not idle.
+/// When less than this share of what was due was answered within the probe, the service did not
+/// follow: it was overloaded, not idle.
 constexpr double followed = 0.8;
 
 }  // namespace
@@ -40,13 +41,14 @@ std::optional<ClauseModel> SearchClause::model() const {
 Duration promise_time(const std::vector<SearchClause>& clauses) {
     double longest = 0;
     for (const auto& clause : clauses) {
-        if (!clause.errors) longest = std::max(longest, to_seconds(clause.limit) / clause.bad_share);
+        if (!clause.errors)
+            longest = std::max(longest, to_seconds(clause.limit) / clause.bad_share);
     }
-    return longest > 0 ? seconds(longest) : std::chrono::seconds{10};
+    if (longest <= 0) return std::chrono::seconds{10};
+    return std::chrono::milliseconds{std::llround(1e3 * longest)};  // 1 - q is not exact
 }
 
-Search::Search(SearchOptions options)
-    : options_{std::move(options)} {
+Search::Search(SearchOptions options) : options_{std::move(options)} {
     assert(options_.start_rate.per_second() > 0 && options_.budget > Duration{});
     refine_end_s_ = to_seconds(options_.budget);
     warmup_left_s_ = warmup_share * refine_end_s_;
@@ -117,9 +119,10 @@ void Search::floor_answered(const ProbeResult& probe) {
         high_ = rate;
         high_clause_ = grossest_clause(probe);
     }
-    const bool overloaded = probe.transactions_per_s < followed * rate * requests_per_journey_[0];
-    const auto floors = static_cast<std::size_t>(
-        std::count_if(history_.begin(), history_.end(), [](const auto& p) {
+    const bool overloaded = probe.transactions_per_s * to_seconds(probe.length) <
+                            followed * static_cast<double>(probe.requests);
+    const auto floors =
+        static_cast<std::size_t>(std::count_if(history_.begin(), history_.end(), [](const auto& p) {
             return p.kind == Kind::floor && p.word != VerdictWord::invalid;
         }));
     const double lower = rate / 10;
@@ -135,11 +138,15 @@ void Search::floor_answered(const ProbeResult& probe) {
 /// Chooses the next rate of the bracket, or leaves it: a grossly bad rate is known, or none
 /// can be.
 void Search::after_bracket() {
-    const double highest = ceiling();
     const double above = high_ > 0 ? high_ : std::numeric_limits<double>::infinity();
-    double rate = std::min(2 * low_, highest);
-    // A tenth of a floor that was too much leaves a wide bracket, so does a generator's limit.
-    if (high_ > 0 && rate >= above) rate = above / low_ > 2.5 ? std::sqrt(above * low_) : 0;
+    const auto between = [&](double top, double near) {
+        return top / low_ > near ? std::sqrt(top * low_) : 0;
+    };
+    double rate = 2 * low_;
+    if (options_.max_rate) rate = std::min(rate, options_.max_rate->per_second());
+    if (limited_ > 0 && rate >= below_limit * limited_) rate = between(limited_, 1.1);
+    // A tenth of a floor that was too much leaves a wide bracket.
+    if (high_ > 0 && rate >= above) rate = between(above, 2.5);
     const bool higher = rate > 1.02 * low_ && rate < above;
     if (higher && left_s() > 2) {
         stage_ = Stage::bracket;
@@ -182,11 +189,14 @@ void Search::warmup_answered(const ProbeResult& probe) {
     const double first = to_ms(probe.p50_first_half), second = to_ms(probe.p50_second_half);
     const bool faster = first > 0 && second > 0 && second < still_faster * first;
     warmup_chunks_ = faster ? warmup_chunks_ + 1 : 0;
-    if (too_much(probe)) {  // slower than the bracket promised: the line lies below
+    if (too_much(probe)) {  // though more was not too much before: broken, or not to be trusted
         high_ = probe.rate.per_second();
         high_clause_ = grossest_clause(probe);
         low_ = high_ / 2;
-        return start_line();
+        after_recheck_ = Stage::refine;
+        stage_ = Stage::recheck;
+        next_ = short_probe(Kind::recheck, std::min(good_rate_, high_));
+        return;
     }
     good_rate_ = probe.rate.per_second();
     good_p50_ = probe.p50;
@@ -225,7 +235,7 @@ void Search::recheck_answered(const ProbeResult& probe) {
     if (recovered(probe)) {
         bad_looks_ = 0;
         stage_ = after_recheck_;
-        if (stage_ == Stage::refine) return next_refine();
+        if (stage_ == Stage::refine) return line_ ? next_refine() : start_line();
         if (stage_ == Stage::hold) return next_hold();
         return after_bracket();
     }
@@ -256,6 +266,7 @@ void Search::invalid_answered(const ProbeResult& probe) {
             return next_refine();
         case Stage::recheck:
             stage_ = after_recheck_;
+            if (!line_) return start_line();
             return stage_ == Stage::hold ? next_hold() : next_refine();
         case Stage::hold:
             ++holds_;
@@ -268,11 +279,13 @@ void Search::invalid_answered(const ProbeResult& probe) {
 void Search::resume(std::vector<ProbeResult> earlier) {
     assert(history_.empty());
     std::erase_if(earlier, [&](const ProbeResult& probe) {
-        return probe.word == VerdictWord::invalid || probe.clauses.size() != options_.clauses.size();
+        return probe.word == VerdictWord::invalid ||
+               probe.clauses.size() != options_.clauses.size();
     });
     for (const auto& probe : earlier) {
         const double rate = probe.rate.per_second();
         learn_requests(probe);
+        if (probe.kind != Kind::floor && probe.kind != Kind::bracket) continue;
         if (!too_much(probe)) {
             low_ = std::max(low_, rate);
         } else if (high_ == 0 || rate < high_) {
@@ -333,7 +346,8 @@ bool Search::too_much(const ProbeResult& probe) const {
 double Search::severity(const ProbeResult& probe) const {
     double worst = 0;
     for (const auto i : modelled_) {
-        worst = std::max(worst, probe.clauses[i].bad_share() / options_.clauses[i].model()->bad_share);
+        worst =
+            std::max(worst, probe.clauses[i].bad_share() / options_.clauses[i].model()->bad_share);
     }
     return worst;
 }

@@ -136,10 +136,10 @@ private:
     Stage stage_ = Stage::floor;
     std::vector<double> requests_per_journey_;  ///< of each clause
 
-    double spent_s_ = 0;      ///< on all but the holds
-    double refine_end_s_ = 0;  ///< of spent_s_
-    double low_ = 0, high_ = 0;  ///< the bracket, journeys/s; 0: not found
-    double retry_rate_ = 0;      ///< to be tried after the warm-up; 0: nothing
+    double spent_s_ = 0;                      ///< on all but the holds
+    double refine_end_s_ = 0;                 ///< of spent_s_
+    double low_ = 0, high_ = 0;               ///< the bracket, journeys/s; 0: not found
+    double retry_rate_ = 0;                   ///< to be tried after the warm-up; 0: nothing
     std::optional<std::size_t> high_clause_;  ///< what was grossly bad at high_
     double limited_ = 0;  ///< lowest rate that was INVALID time after time; 0: none
     std::size_t invalid_in_a_row_ = 0;

@@ -104,8 +104,7 @@ void Search::word_without_a_pass(CapacityResult& result, bool interrupted) const
             "with --start-rate";
     } else {
         result.word = "GENERATOR-LIMITED";
-        result.text =
-            "no probe could be judged: " + (history_.empty() ? "" : history_.back().why);
+        result.text = "no probe could be judged: " + (history_.empty() ? "" : history_.back().why);
         result.advice = "begin lower with --start-rate, or give the generator more cores";
     }
 }
@@ -129,9 +128,9 @@ void Search::word_with_a_line(CapacityResult& result, bool interrupted) const {
     const bool capped = !limited && options_.max_rate && q50 > options_.max_rate->per_second();
     const bool wide = std::log(q50 / line_->quantile(.05)) > too_wide &&
                       std::log(line_->quantile(.95) / q50) > too_wide;
-    const auto between = fmt::format("between {} and {} journeys/s",
-                                     format_number(line_->quantile(.05)),
-                                     format_number(line_->quantile(.95)));
+    const auto between =
+        fmt::format("between {} and {} journeys/s", format_number(line_->quantile(.05)),
+                    format_number(line_->quantile(.95)));
     if (metastable_) {
         word_metastable(result);
     } else if (limited) {
@@ -148,9 +147,10 @@ void Search::word_with_a_line(CapacityResult& result, bool interrupted) const {
         result.word = "CONFIRMED";
         result.text = fmt::format("{} keep the SLO, held for {}", rate_text(result, confirmed_),
                                   format_duration_exact(*options_.hold));
-        result.advice = capped ? "raise --max-rate: the load line may lie higher"
-                               : fmt::format("plan with less than the safe rate of {} journeys/s",
-                                             format_number(std::min(*result.safe_rate, confirmed_)));
+        result.advice = capped
+                            ? "raise --max-rate: the load line may lie higher"
+                            : fmt::format("plan with less than the safe rate of {} journeys/s",
+                                          format_number(std::min(*result.safe_rate, confirmed_)));
     } else if (still_warming_) {
         result.word = "WARMING";
         result.text = fmt::format(
@@ -160,19 +160,20 @@ void Search::word_with_a_line(CapacityResult& result, bool interrupted) const {
         result.advice = "search once more while it is warm, or with a larger --budget";
     } else if (failed_holds_ > 0) {
         result.word = "UNSTABLE";
-        result.text = fmt::format("the load line seems to lie {}, but none of {} {} passed", between,
-                                  failed_holds_, failed_holds_ == 1 ? "hold" : "holds");
+        result.text = fmt::format("the load line seems to lie {}, but none of {} {} passed",
+                                  between, failed_holds_, failed_holds_ == 1 ? "hold" : "holds");
         result.advice = "give the search a larger --budget, such as thorough (10m)";
     } else if (wide && !capped) {
         result.word = "UNSTABLE";
-        result.text = fmt::format("the load line lies {}: too wide an interval to call an estimate{}",
-                                  between, interrupted ? "; interrupted" : "");
+        result.text =
+            fmt::format("the load line lies {}: too wide an interval to call an estimate{}",
+                        between, interrupted ? "; interrupted" : "");
         result.advice = "give the search a larger --budget, such as thorough (10m)";
     } else {
         result.word = "ESTIMATE-ONLY";
-        result.text = fmt::format("{} {}, not held{}", capped ? "at least" : "about",
-                                  rate_text(result, capped ? best : q50),
-                                  interrupted ? ": interrupted" : "");
+        result.text =
+            fmt::format("{} {}, not held{}", capped ? "at least" : "about",
+                        rate_text(result, capped ? best : q50), interrupted ? ": interrupted" : "");
         result.advice = capped ? "raise --max-rate: the load line may lie higher"
                                : "confirm it by a hold (--hold 10m)";
     }
@@ -253,8 +254,8 @@ void Search::add_hold(CapacityResult& result) const {
         const auto model = *clause.model();
         const double used = count.bad_share() / model.bad_share;
         // Where few were bad the scatter is not known; one cluster more or less is the least.
-        const double least_error = std::sqrt(2 * std::max(count.bad_share(), .1 * model.bad_share) *
-                                             model.cluster_s / to_seconds(hold.length));
+        const double least_error =
+            std::sqrt(2 * .1 * model.bad_share * model.cluster_s / to_seconds(hold.length));
         chance *= chance_to_repeat(count.bad_share(),
                                    std::max(count.standard_error.value_or(0), least_error),
                                    model.bad_share);

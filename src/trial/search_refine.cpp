@@ -17,7 +17,7 @@ constexpr std::size_t extensions_down = 8;
 constexpr std::size_t holds_at_most = 5, climbs_at_most = 2;
 constexpr double hold_quantile = .2;
 constexpr double after_failed_hold = .985;
-constexpr double ease = .5;            // of what the SLO allows
+constexpr double ease = .5;  // of what the SLO allows
 constexpr double worth_a_climb = 1.05;
 constexpr double longest_climb_s = 120;
 
@@ -178,9 +178,11 @@ void Search::hold_answered(const ProbeResult& probe) {
         return;
     }
     confirmed_ = std::max(confirmed_, rate);
-    const bool may_climb = climbs_ < climbs_at_most && failed_holds_ == 0 && passed_with_ease(probe);
-    const double promised = short_hold() ? line_->quantile(short_climb_quantile) / worth_a_short_climb
-                                         : line_->quantile(low_turn) / worth_a_climb;
+    const bool may_climb =
+        climbs_ < climbs_at_most && failed_holds_ == 0 && passed_with_ease(probe);
+    const double promised = short_hold()
+                                ? line_->quantile(short_climb_quantile) / worth_a_short_climb
+                                : line_->quantile(low_turn) / worth_a_climb;
     if (may_climb && promised > rate) {
         ++climbs_;
         if (short_hold()) return next_hold();

@@ -55,15 +55,15 @@ public:
     /// False ends the probe.
     bool tick(const SecondOfLoad& part) {
         const auto begin = part.since_start - part.length;
+        if (aborted_by_) return false;
         if (begin < spec_.settle || begin >= spec_.settle + spec_.length) return true;
         const bool first = begin - spec_.settle < spec_.length / 2;
         (first ? first_half_ : second_half_)
             .merge(pooled_transactions(plan_, part.measured).response_time);
         std::vector<ClauseWindow> windows;
         for (const auto& clause : plan_.slos) windows.push_back(window_of(clause, part.measured));
-        const auto lost = watch_.add(part.length, windows);
-        if (!aborted_by_) aborted_by_ = lost;
-        return !lost;
+        aborted_by_ = watch_.add(part.length, windows);
+        return !aborted_by_;
     }
 
     void describe(ProbeResult& probe) const {
@@ -106,8 +106,8 @@ void judge_probe(ProbeResult& probe, const Plan& plan, const TrialMeasurement& m
     if (probe.aborted_by) {
         const auto& count = probe.clauses[*probe.aborted_by];
         if (probe.word != VerdictWord::fail) {
-            probe.why = fmt::format("{}: {} of {} bad, ended early", clauses[*probe.aborted_by].text,
-                                    count.bad, count.requests);
+            probe.why = fmt::format("{}: {} of {} bad, ended early",
+                                    clauses[*probe.aborted_by].text, count.bad, count.requests);
         }
         probe.word = VerdictWord::fail;
     } else if (probe.kind != ProbeResult::Kind::hold) {
@@ -121,8 +121,8 @@ void judge_probe(ProbeResult& probe, const Plan& plan, const TrialMeasurement& m
             probe.why.clear();
         } else if (broken->word != VerdictWord::fail) {
             const auto& count = probe.clauses[static_cast<std::size_t>(broken - judged.begin())];
-            probe.why = fmt::format("{}: {} of {} bad", broken->clause.text, count.bad,
-                                    count.requests);
+            probe.why =
+                fmt::format("{}: {} of {} bad", broken->clause.text, count.bad, count.requests);
         }
     }
 }

@@ -76,7 +76,8 @@ Found search_once(const Serve& serve, Arrivals arrivals, double start, std::size
     }
     std::printf("%s: %s\n", found.capacity.word.c_str(), found.capacity.text.c_str());
     if (!lags.empty()) {
-        std::nth_element(lags.begin(), lags.begin() + static_cast<long>(lags.size() / 2), lags.end());
+        std::nth_element(lags.begin(), lags.begin() + static_cast<long>(lags.size() / 2),
+                         lags.end());
         found.send_lag = lags[lags.size() / 2];
     }
     return found;
@@ -112,37 +113,42 @@ void hold_to(const Truth& truth, const std::function<Serve()>& serve, Arrivals a
 }
 
 TEST(SearchTruth, PacedSingleServer) {
-    hold_to({5000, .91, 1.03, 1.01},
-            [] { return constant_queue(1, std::chrono::microseconds{200}); }, Arrivals::paced);
+    hold_to(
+        {5000, .91, 1.03, 1.01}, [] { return constant_queue(1, std::chrono::microseconds{200}); },
+        Arrivals::paced);
 }
 
 TEST(SearchTruth, PoissonSingleServerWithExponentialTimes) {
     const double line = 5000 - std::log(100) / .02;
-    hold_to({line, .92, 1.08, 1.03},
-            [] {
-                return queue_of(1, [rng = std::make_shared<Rng>(7)] {
-                    return seconds(.0002 * rng->exponential());
-                });
-            },
-            Arrivals::poisson);
+    hold_to(
+        {line, .92, 1.08, 1.03},
+        [] {
+            return queue_of(1, [rng = std::make_shared<Rng>(7)] {
+                return seconds(.0002 * rng->exponential());
+            });
+        },
+        Arrivals::poisson);
 }
 
 TEST(SearchTruth, PoissonFourServersWithEqualTimes) {
-    hold_to({4877, .92, 1.08, 1.03},
-            [] { return constant_queue(4, std::chrono::microseconds{800}); }, Arrivals::poisson);
+    hold_to(
+        {4877, .92, 1.08, 1.03}, [] { return constant_queue(4, std::chrono::microseconds{800}); },
+        Arrivals::poisson);
 }
 
 TEST(SearchTruth, TokenBucketThatRefusesTheRest) {
     // Beyond R a share 1 - R/rate is refused: 0.1 % at R / (1 - .001).
-    hold_to({3000 / (1 - .001), .92, 1.05, 1.03}, [] { return token_bucket(3000); },
-            Arrivals::paced);
+    hold_to(
+        {3000 / (1 - .001), .92, 1.05, 1.03}, [] { return token_bucket(3000); }, Arrivals::paced);
 }
 
 TEST(SearchTruth, AThrottledGeneratorIsNeverACapacity) {
     go_before_others();
     for (int attempt = 1; attempt <= 3; ++attempt) {
         const auto found = search_once(
-            [](TimePoint came) { return Served{came + std::chrono::milliseconds{1}, false}; },
+            [](TimePoint came) {
+                return Served{came + std::chrono::milliseconds{1}, false};
+            },
             Arrivals::poisson, 100, 1, {});
         if (found.capacity.word == "GENERATOR-LIMITED") {
             EXPECT_LE(*found.capacity.estimate_rate, 1000);
@@ -157,7 +163,10 @@ TEST(SearchTruth, AThrottledGeneratorIsNeverACapacity) {
 
 TEST(SearchTruth, NoRateWhereTheIdleServiceIsTooSlow) {
     const auto found = search_once(
-        [](TimePoint came) { return Served{came + 2 * limit, false}; }, Arrivals::poisson, 100, 0, {});
+        [](TimePoint came) {
+            return Served{came + 2 * limit, false};
+        },
+        Arrivals::poisson, 100, 0, {});
     EXPECT_EQ(found.capacity.word, "NO-RATE");
 }
 

@@ -60,7 +60,9 @@ TEST(SearchTruth, HoldsPassBelowTheLoadLinesAndFailAbove) {
                 SimulatedService service{model, seed};
                 TrialSpec spec{ProbeResult::Kind::hold,
                                Rate::per_second(model.load_line * (above ? 1.025 : .975)),
-                               std::chrono::seconds{5}, std::chrono::minutes{10}, {}};
+                               std::chrono::seconds{5},
+                               std::chrono::minutes{10},
+                               {}};
                 const double n = spec.rate.per_second() * 600;
                 spec.expected = {n, n};
                 failed[above] += service.run(spec, two_clauses()).word == VerdictWord::fail;

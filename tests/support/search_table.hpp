@@ -46,11 +46,11 @@ inline SearchFigures search_many(const ServiceModel& model, double budget_s,
                                  std::optional<double> hold_s, std::uint64_t seeds) {
     SearchFigures figures;
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-        SimulatedService service{model, 424'200 + seed * 7919 + static_cast<std::uint64_t>(budget_s)};
+        SimulatedService service{model,
+                                 424'200 + seed * 7919 + static_cast<std::uint64_t>(budget_s)};
         const auto found = simulate(options_for(model, budget_s, hold_s, seed), service);
         const auto& capacity = found.capacity;
-        const double off =
-            100 * (capacity.estimate_rate.value_or(0) / model.load_line - 1);
+        const double off = 100 * (capacity.estimate_rate.value_or(0) / model.load_line - 1);
         figures.errors.push_back(off);
         figures.absolute.push_back(std::abs(off));
         figures.words.push_back(capacity.word);
@@ -72,9 +72,10 @@ inline SearchFigures search_many(const ServiceModel& model, double budget_s,
 }
 
 inline void print_head() {
-    std::printf("%-11s %6s %5s | median  p5    p95   worst %%| off: median p95 | covered width%% | "
-                "claim fails | probes | words\n",
-                "model", "budget", "runs");
+    std::printf(
+        "%-11s %6s %5s | median  p5    p95   worst %%| off: median p95 | covered width%% | "
+        "claim fails | probes | words\n",
+        "model", "budget", "runs");
 }
 
 inline void print_row(const std::string& name, double budget_s, const SearchFigures& f) {
@@ -86,11 +87,12 @@ inline void print_row(const std::string& name, double budget_s, const SearchFigu
         }
     }
     const double worst = exact_quantile(f.absolute, 1);
-    std::printf("%-11s %6.0f %5zu | %+6.2f %+6.2f %+6.2f %6.1f | %10.2f %6.2f | %7.2f %6.1f | "
-                "%11.2f | %6.1f |%s\n",
-                name.c_str(), budget_s, f.runs, f.error(.5), f.error(.05), f.error(.95), worst,
-                f.median_off(), f.p95_off(), f.share(f.covered), f.share(f.half_width),
-                f.share(f.claim_fails), f.share(f.probes), words.c_str());
+    std::printf(
+        "%-11s %6.0f %5zu | %+6.2f %+6.2f %+6.2f %6.1f | %10.2f %6.2f | %7.2f %6.1f | "
+        "%11.2f | %6.1f |%s\n",
+        name.c_str(), budget_s, f.runs, f.error(.5), f.error(.05), f.error(.95), worst,
+        f.median_off(), f.p95_off(), f.share(f.covered), f.share(f.half_width),
+        f.share(f.claim_fails), f.share(f.probes), words.c_str());
     std::fflush(stdout);
 }
 

@@ -21,7 +21,7 @@ struct ServiceModel {
         bounded,     ///< rejects what finds 64 others waiting
         metastable,  ///< clients give up after 200 ms and try again, three times; the work stays
         cold,        ///< 2.5 times slower at first; warm after some 20 000 requests
-        broken       ///< plain, until more than 1000 wait: then five times slower for good
+        broken       ///< plain, until more than 200 wait: then five times slower for good
     };
     std::string name;
     Kind kind = Kind::plain;
@@ -84,7 +84,7 @@ private:
     bool poisson_;
     std::vector<double> times_;  ///< quantiles of the service time
     double now_ = 0, next_arrival_ = 0;
-    std::vector<double> free_;  ///< when each server is; a min-heap
+    std::vector<double> free_;    ///< when each server is; a min-heap
     std::deque<double> waiting_;  ///< when those that wait will start
     std::deque<Retry> retries_;
     std::vector<double> pauses_;
@@ -98,7 +98,7 @@ private:
 
 struct SimulatedSearch {
     CapacityResult capacity;
-    double claim = 0;  ///< q20 after the search, before the holds
+    double claim = 0;       ///< q20 after the search, before the holds
     double half_width = 0;  ///< of the 90 % interval, in ln of the rate
     double probing_s = 0;
     std::size_t holds = 0;

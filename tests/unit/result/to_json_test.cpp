@@ -107,8 +107,7 @@ RunResult full_search() {
     capacity.interval = RateQuantiles{370, 375, 380, 384, 389};
     capacity.binding_clause = "p99 < 100ms";
     capacity.failed_first = "p99 < 100ms: 250 ms";
-    capacity.hold =
-        HoldFacts{377, seconds{60}, true, "p99 < 100ms", 0.6, 0.9, seconds{12}, 0.95};
+    capacity.hold = HoldFacts{377, seconds{60}, true, "p99 < 100ms", 0.6, 0.9, seconds{12}, 0.95};
     capacity.curve = {{50, milliseconds{3}, milliseconds{9}}};
     capacity.knee = 0;
     capacity.current_rate = 190;
@@ -235,15 +234,14 @@ TEST(SummaryJson, HasTheKeysThatScriptsRelyOn) {
                              "/results/sockets/leak_fraction_interval/1"}) {
         EXPECT_TRUE(run.contains(Json::json_pointer{path})) << path;
     }
-    for (const char* path : {"/results/capacity/word", "/results/capacity/confirmed_tps",
-                             "/results/capacity/estimate_tps", "/results/capacity/binding_clause",
-                             "/results/capacity/interval_per_s/q05", "/results/capacity/safe_tps",
-                             "/results/capacity/hold/chance_to_repeat",
-                             "/results/capacity/curve/0/p50_ms", "/results/capacity/headroom",
-                             "/results/capacity/tps_per_pod",
-                             "/results/capacity/topology/cores_shared",
-                             "/results/capacity/probes/1/clauses/0/bad_share",
-                             "/results/capacity/probes/0"}) {
+    for (const char* path :
+         {"/results/capacity/word", "/results/capacity/confirmed_tps",
+          "/results/capacity/estimate_tps", "/results/capacity/binding_clause",
+          "/results/capacity/interval_per_s/q05", "/results/capacity/safe_tps",
+          "/results/capacity/hold/chance_to_repeat", "/results/capacity/curve/0/p50_ms",
+          "/results/capacity/headroom", "/results/capacity/tps_per_pod",
+          "/results/capacity/topology/cores_shared",
+          "/results/capacity/probes/1/clauses/0/bad_share", "/results/capacity/probes/0"}) {
         EXPECT_TRUE(search.contains(Json::json_pointer{path})) << path;
     }
 }

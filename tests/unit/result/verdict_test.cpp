@@ -226,10 +226,10 @@ TEST(JudgeClauses, AClauseOverWindowsFailsWithItsWorstWindow) {
     const auto second = [&](int t, int ms) {
         Histogram histogram;
         histogram.record(std::chrono::milliseconds{ms}, 10);
-        const auto step = static_cast<StepIndex>(
-            std::find_if(plan.steps.begin(), plan.steps.end(),
-                         [](const auto& s) { return s.transaction; }) -
-            plan.steps.begin());
+        const auto step =
+            static_cast<StepIndex>(std::find_if(plan.steps.begin(), plan.steps.end(),
+                                                [](const auto& s) { return s.transaction; }) -
+                                   plan.steps.begin());
         m.step_seconds.push_back({step, std::chrono::seconds{t}, std::chrono::seconds{1},
                                   histogram.max(), encode_histogram(histogram)});
     };
@@ -275,12 +275,8 @@ TEST(JudgeSearch, FollowsTheWordOfTheSearchUnlessTheServerLeaks) {
     const struct {
         const char* word;
         VerdictWord want;
-    } rows[] = {{"CONFIRMED", pass},
-                {"ESTIMATE-ONLY", pass},
-                {"NO-RATE", fail},
-                {"METASTABLE", fail},
-                {"WARMING", invalid},
-                {"GENERATOR-LIMITED", invalid},
+    } rows[] = {{"CONFIRMED", pass},  {"ESTIMATE-ONLY", pass}, {"NO-RATE", fail},
+                {"METASTABLE", fail}, {"WARMING", invalid},    {"GENERATOR-LIMITED", invalid},
                 {"UNSTABLE", invalid}};
     std::optional<SocketReport> leak{std::in_place};
     leak->word = SocketWord::leak_confirmed;

@@ -25,8 +25,7 @@ std::pair<int, int> run(ProbeWatch& watch, const TrialSpec& spec, std::uint64_t 
     const int windows = static_cast<int>(spec.length / milliseconds{250});
     for (int i = 1; i <= windows; ++i) {
         const ClauseWindow seen[] = {{100, slow, overdue}, {100, failed, 0}};
-        if (const auto by = watch.add(milliseconds{250}, seen))
-            return {i, static_cast<int>(*by)};
+        if (const auto by = watch.add(milliseconds{250}, seen)) return {i, static_cast<int>(*by)};
     }
     return {windows, -1};
 }

@@ -9,7 +9,8 @@ enum class VerdictWord : std::uint8_t { pass, fail, invalid };
 const char* to_string(VerdictWord word);  ///< "PASS", "FAIL", "INVALID"
 
 /// Why: a sentence for people and a code for machines ("slo", "too_few_samples",
-/// "client_limit", "send_lag", "schedule", "leak", "fd_exhausted", "interrupted", "unreachable", ...).
+/// "client_limit", "send_lag", "schedule", "leak", "fd_exhausted", "interrupted", "unreachable",
+/// ...).
 struct Reason {
     std::string code;
     std::string text;

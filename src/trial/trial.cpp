@@ -180,31 +180,34 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     if (load_.begin == TimePoint{}) load_.begin = began;
     if (target_) target_->take();  // what was before is not this trial's
 
-    auto result = engine_->run(window, [&](const SecondOfLoad& second) {
-        auto point = point_of(second, *plan_, window);
-        point.generator = meter.second(second.worker_cpu, second.length);
-        point.since_start = began - opened_ + second.since_start;
-        if (watcher_) point.sockets = watcher_->latest();
-        if (target_) point.target = target_->take();
-        for (std::size_t i = 0; i < second.measured.steps.size(); ++i) {
-            history.add(static_cast<StepIndex>(i), point.since_start - second.length, second.length,
-                        second.measured.steps[i].response_time);
-        }
-        if (point.phase == Phase::measure) {
-            length_measured += second.length;
-            cpu_busiest += second.measured.worker_cpu_busiest;
-            facts.seconds.push_back(point.generator);
-            facts.connections_max = std::max(facts.connections_max, point.connections);
-            add_ended(second.everything, *plan_, m.throughput);
-        }
-        slowest_ = std::max(slowest_, point.max);
-        load_.closes += second.everything.closes;
-        load_.requests += second.everything.sent;
-        load_.closed.push_back({began + second.since_start, load_.closes});
-        if (observer_.second) observer_.second(point);
-        history.add(std::move(point));
-        return true;
-    }, on_tick);
+    auto result = engine_->run(
+        window,
+        [&](const SecondOfLoad& second) {
+            auto point = point_of(second, *plan_, window);
+            point.generator = meter.second(second.worker_cpu, second.length);
+            point.since_start = began - opened_ + second.since_start;
+            if (watcher_) point.sockets = watcher_->latest();
+            if (target_) point.target = target_->take();
+            for (std::size_t i = 0; i < second.measured.steps.size(); ++i) {
+                history.add(static_cast<StepIndex>(i), point.since_start - second.length,
+                            second.length, second.measured.steps[i].response_time);
+            }
+            if (point.phase == Phase::measure) {
+                length_measured += second.length;
+                cpu_busiest += second.measured.worker_cpu_busiest;
+                facts.seconds.push_back(point.generator);
+                facts.connections_max = std::max(facts.connections_max, point.connections);
+                add_ended(second.everything, *plan_, m.throughput);
+            }
+            slowest_ = std::max(slowest_, point.max);
+            load_.closes += second.everything.closes;
+            load_.requests += second.everything.sent;
+            load_.closed.push_back({began + second.since_start, load_.closes});
+            if (observer_.second) observer_.second(point);
+            history.add(std::move(point));
+            return true;
+        },
+        on_tick);
 
     m.timeline = history.take_timeline();
     m.step_seconds = history.take_step_seconds();

@@ -316,7 +316,9 @@ TEST(Judge, FailsForDescriptorsAndForWhatBuildsUpWhereStrict) {
         sockets->strict = row.strict;
         sockets->fd_exhausted = row.exhausted;
         if (row.exhausted) sockets->flags = {"FD_EXHAUSTED: 97 of 100 file descriptors in use"};
-        EXPECT_EQ(codes(judge(sample_measurement(), {}, sockets)), row.want);
+        auto measurement = sample_measurement();
+        add(measurement.total.steps[0], 100, std::chrono::milliseconds{1});
+        EXPECT_EQ(codes(judge(measurement, {}, sockets)), row.want);
         RunResult result;
         result.sockets = sockets;
         result.verdict.word = pass;

@@ -217,7 +217,7 @@ TEST(WatchCommand, RefusesWrongArguments) {
         {"watch --replay x --for 5s",
          "error: --replay goes with --json and --strict-sockets only\n"},
         {"watch --replay /nowhere", "error: /nowhere: No such file or directory\n"},
-        {"watch --port 80 --json --jsonl", "--jsonl excludes --json"},
+        {"watch --port 80 --json --jsonl", "--json excludes --jsonl"},
         {"watch --port 0", "--port: Value 0 not in range 1 to 65535"},
         {"watch --port 70000", "--port: Value 70000 not in range 1 to 65535"},
         {"watch --port 80 --pid me", "error: --pid: \"me\" is not a process id or auto\n"},

@@ -77,7 +77,8 @@ class CheapServer(unittest.TestCase):
         figures = json.loads(done.stdout)
         self.assertEqual(figures["errors"], 0)
         self.assertGreaterEqual(figures["requests"], 8)
-        self.assertAlmostEqual(figures["rate_per_s"], figures["requests"] / figures["seconds"], delta=0.1)
+        self.assertAlmostEqual(figures["rate_per_s"], figures["requests"] / figures["seconds"],
+                               delta=1e-5 * figures["rate_per_s"])
 
 
 class FloorClient(unittest.TestCase):

@@ -106,12 +106,13 @@ class Searches(SearchCase):
         self.assertGreater(capacity["estimate_rate_per_s"], 40)
 
     def test_a_service_that_dies_is_a_failure_at_a_rate(self):
-        with rig.Missiond("--fault", "capacity=200/s") as service:
-            words = self.search_words(self.write(service.url), *QUICK_SLOS, "--start-rate", "40/s", "--budget", "30s",
-                                      "--hold", "none")
-            timer = threading.Timer(8, lambda: service.process.send_signal(signal.SIGKILL))
-            timer.start()
-            done = self.run_into_folder(*words, timeout=120)
+        service = rig.Missiond("--fault", "capacity=200/s")
+        self.addCleanup(rig.Process.stop, service)  # which does not mind how it ended
+        words = self.search_words(self.write(service.url), *QUICK_SLOS, "--start-rate", "40/s", "--budget", "30s",
+                                  "--hold", "none")
+        timer = threading.Timer(8, service.end, [signal.SIGKILL])
+        timer.start()
+        done = self.run_into_folder(*words, timeout=120)
         self.ended(done, 1)
         reasons = self.summary()["verdict"]["reasons"]
         self.assertEqual(reasons[0]["code"], "died")

@@ -62,7 +62,7 @@ TEST(Certificate, OfAConfirmedSearch) {
             "binding |  | p99 < 100ms, the clause that breaks first",
             "failed first |  | p99 < 100ms: 118 ms, at 378 journeys/s",
             "hold | 36 % | of the bad requests that p99 < 100ms allows were used; 48 % in the "
-            "worst 60 s (from 20 s on); the same hold would pass again with 97 %",
+            "worst 60 s (from 20 s on); the same hold would pass again with a chance of 97 %",
             "knee | 452.8 TPS | p50 4.30 ms, p99 23.5 ms; above it latency grows faster than "
             "throughput",
             "topology |  | generator and target shared the cores of one machine: a figure over "
@@ -125,10 +125,10 @@ TEST(Certificate, ChancesNearOneAndNoneClaimNoCertainty) {
     const struct {
         double chance;
         const char* want;
-    } rows[] = {{0.9999, "again with over 99 %"},
-                {0.93, "again with 93 %"},
-                {0.041, "again with 4.1 %"},
-                {0.0001, "again with under 1 %"}};
+    } rows[] = {{0.9999, "again with a chance of over 99 %"},
+                {0.93, "again with a chance of 93 %"},
+                {0.041, "again with a chance of 4.1 %"},
+                {0.0001, "again with a chance of under 1 %"}};
     for (const auto& [chance, want] : rows) {
         result.capacity->hold->chance_to_repeat = chance;
         EXPECT_THAT(line_of(result, "hold"), HasSubstr(want));

@@ -98,8 +98,8 @@ void add_hold(const CapacityResult& c, Lines& lines) {
                             round_duration(hold.worst_minute_start));
     }
     if (hold.chance_to_repeat) {
-        text +=
-            fmt::format("; the same hold would pass again with a chance of {}", chance(*hold.chance_to_repeat));
+        text += fmt::format("; the same hold would pass again with a chance of {}",
+                            chance(*hold.chance_to_repeat));
     }
     lines.push_back({"hold", percent(hold.budget_used), text,
                      hold.passed ? std::nullopt : std::optional{VerdictWord::fail}});

@@ -25,8 +25,11 @@ struct PooledConnection {
         tls_handshake,
         greeting,  ///< AUTH and SELECT are under way
         idle,
-        busy
+        busy,
+        leaving,  ///< without a user: it ends as its churn mode says
+        parked    ///< without a user: idle until a race, or until the load ends
     } state = State::closed;
+    bool is_opening() const { return state >= State::resolving && state <= State::greeting; }
     /// Whose exchanges are in flight, in the order of their requests. The last `unsent` of
     /// them are rendered into `pending` and wait for the end of this turn of the loop.
     Ring<VirtualUser*> users;
@@ -39,11 +42,21 @@ struct PooledConnection {
     std::uint64_t exchanges = 0;  ///< answered since it was opened
     int greetings_left = 0;       ///< replies to AUTH and SELECT still to come
 
+    /// Of a journey that churns: how it ends, and the step it ends with.
+    std::optional<ChurnMode> churn;
+    StepIndex last_step = 0;
+    TimePoint left{};            ///< leaving: when the request, or our FIN, went out
+    TimePoint leave_by{};        ///< leaving: it is closed then at the latest
+    TimePoint slice_began{};     ///< slow-read: of the slice of time under way,
+    std::size_t slice_left = 0;  ///< and the bytes still to be taken in it
+    bool answered = false;       ///< leaving: the answer is whole
+    bool last_sent = false;      ///< the exchange in flight is the journey's last on it
+
     /// Where each session has its own: whose it is, and the user it is being opened for.
     const OwnConnections* owner = nullptr;
     VirtualUser* opened_for = nullptr;
 
-    TimePoint phase_started{}, idle_since{};
+    TimePoint opening_began{}, phase_started{}, idle_since{};
     std::optional<Duration> resolve_time;  ///< of this opening, where the resolver was asked
     Duration connect_time{}, tls_time{};
     bool opening_recorded = false;  ///< its first exchange has recorded them
@@ -68,6 +81,9 @@ struct TargetRoute {
 /// The connections of one worker to one target, and the users that wait for one.
 struct ConnectionPool {
     const TargetPlan* target = nullptr;
+    std::uint32_t target_index = 0;
+    bool own = false;    ///< each user has a connection of its own
+    bool churn = false;  ///< the second pool of its target: of journeys that churn
     Protocol protocol = Protocol::http;
     TargetRoute route;
     std::size_t opened = 0;   ///< which addresses are next

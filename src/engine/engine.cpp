@@ -38,16 +38,30 @@ Result<std::vector<Found>> find_addresses(const Plan& plan) {
     return all;
 }
 
+bool on_loopback_ipv4(const Endpoint& endpoint) {
+    const auto address = address_of(endpoint);
+    return address && address->is_v4() && address->is_loopback();
+}
+
+/// Our own addresses for one target; empty: the system's choice.
+std::vector<std::string> sources_for(const Url& url, const std::vector<Endpoint>& to,
+                                     const EngineOptions& options) {
+    if (url.is_unix()) return {};
+    if (!options.sources.empty()) return options.sources;
+    const bool loopback = std::all_of(to.begin(), to.end(), on_loopback_ipv4);
+    return loopback && !url.is_redis() ? options.loopback_sources : std::vector<std::string>{};
+}
+
 /// One worker's ways to the targets. Usage error for our own addresses that do not fit, and
 /// for TLS files that cannot be read.
 Result<std::vector<TargetRoute>> routes_to(const Plan& plan, const std::vector<Found>& found,
-                                           const std::vector<std::string>& sources) {
+                                           const EngineOptions& options) {
     std::vector<TargetRoute> routes;
     for (std::size_t i = 0; i < plan.targets.size(); ++i) {
         const auto& url = plan.targets[i].url;
         TargetRoute route;
         route.to = found[i].endpoints;
-        for (const auto& text : url.is_unix() ? std::vector<std::string>{} : sources) {
+        for (const auto& text : sources_for(url, route.to, options)) {
             auto source = source_endpoint(text);
             if (!source) return source.error();
             const Endpoint from{*source};
@@ -216,8 +230,13 @@ Result<std::unique_ptr<Engine>> Engine::start(std::shared_ptr<const Plan> plan,
     const WorkerLimits limits{options.max_users, options.connections, options.pipeline,
                               options.latency_limit, options.defer_reads};
     for (unsigned i = 0; i < options.threads; ++i) {
-        auto routes = routes_to(*plan, *found, options.sources);
+        auto routes = routes_to(*plan, *found, options);
         if (!routes) return routes.error();
+        if (plan->churn.any()) {
+            auto more = routes_to(*plan, *found, options);
+            if (!more) return more.error();
+            std::move(more->begin(), more->end(), std::back_inserter(*routes));
+        }
         engine->workers_.push_back(
             std::make_unique<Worker>(plan, std::move(*routes), Share{i, options.threads}, limits,
                                      options.seed, engine->control_, events));

@@ -19,7 +19,9 @@ struct EngineOptions {
     Duration latency_limit = std::chrono::milliseconds{100};  ///< the smallest of the SLOs
     std::size_t pipeline = 1;          ///< commands in flight per Redis connection
     std::vector<std::string> sources;  ///< our own addresses to connect from, used in turn
-    bool defer_reads = true;           ///< false only to measure what deferring them adds
+    /// The same for HTTP targets at 127.x alone, where `sources` names none.
+    std::vector<std::string> loopback_sources;
+    bool defer_reads = true;  ///< false only to measure what deferring them adds
 };
 
 /// At most one second of load (or one tick of it), merged over the workers.

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/timing.hpp"
@@ -41,8 +42,11 @@ struct VirtualUser {
     Duration spent{};        ///< from arrival to the last completion, think time excluded
     std::uint32_t life = 0;  ///< changes when the journey is cut short: stale timers notice
 
+    std::optional<ChurnMode> churn;  ///< how the journey ends its connection; nothing: as others
+
     StepIndex step = 0;  ///< the exchange under way
     Timing timing{};
+    TimePoint queued{};  ///< when it began to wait for a connection
     PooledConnection* connection = nullptr;
     OwnConnections own_connections;
     OwnConnections& connections() { return session ? session->connections : own_connections; }

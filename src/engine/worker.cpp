@@ -29,19 +29,22 @@ Worker::Worker(std::shared_ptr<const Plan> plan, std::vector<TargetRoute> routes
       control_{control},
       rng_{seed ^ 0x6c6f61646c696e65, share.index},
       counter_{share.index},
-      mix_{plan_->journeys} {
-    pools_.resize(plan_->targets.size());
+      mix_{plan_->journeys},
+      churn_rng_{0} {
+    pools_.resize(routes.size());
     for (std::size_t i = 0; i < pools_.size(); ++i) {
         auto& pool = pools_[i];
-        pool.target = &plan_->targets[i];
+        pool.churn = i >= plan_->targets.size();
+        pool.own = pool.churn || plan_->connections == ConnectionMode::per_session;
+        pool.target_index = static_cast<std::uint32_t>(i % plan_->targets.size());
+        pool.target = &plan_->targets[pool.target_index];
         pool.protocol = pool.target->url.is_redis() ? Protocol::redis : Protocol::http;
         pool.route = std::move(routes[i]);
         pool.by_name = is_name(pool.target->url);
         pool.resolved_at = Clock::now();
         pool.cap = std::max<std::size_t>(1, limits_.connections / share.count);
         if (pool.protocol == Protocol::redis) {
-            const bool shared = plan_->connections != ConnectionMode::per_session;
-            pool.depth = shared ? std::max<std::size_t>(1, limits_.pipeline) : 1;
+            pool.depth = !pool.own ? std::max<std::size_t>(1, limits_.pipeline) : 1;
             const auto greeting = redis_greeting(pool.target->url);
             pool.greeting = greeting.bytes;
             pool.greeting_replies = greeting.replies;
@@ -49,7 +52,7 @@ Worker::Worker(std::shared_ptr<const Plan> plan, std::vector<TargetRoute> routes
     }
     cursors_.resize(plan_->feeders.size(), {share.index, share.count});
     session_pools_.resize(plan_->session_pools.size() + 1);
-    answers_.resize(pools_.size());
+    answers_.resize(plan_->targets.size());
     for (auto* interval : {&measured_, &unmeasured_}) {
         *interval = std::make_unique<Interval>(plan_->steps.size(), plan_->journeys.size());
     }
@@ -84,6 +87,8 @@ void Worker::begin(const LoadWindow& window) {
         std::fill(answers_.begin(), answers_.end(), 0);
         examples_.fill(0);
         lag_windows_.clear();
+        churn_rng_ = Rng{window.seed ^ 0x636875726e, share_.index};
+        burst_made_ = false;
         schedule_.reset();
         paced_starts_.clear();
         measured_->clear();
@@ -133,6 +138,7 @@ void Worker::run() {
         start_due();
         if (now_ >= next_sweep_) sweep();
         if (active_ && now_ >= next_tick_) tick();
+        if (active_ && !burst_made_ && now_ >= window_.measure_end()) burst();
         flush_reads();
         if (active_ && window_over()) end_window();
 
@@ -154,7 +160,7 @@ void Worker::start_due() {
     if (in_start_due_) return;
     in_start_due_ = true;
     while (arrival_ && *arrival_ <= now_) {
-        const Arrival arrival{*arrival_, arrival_journey_};
+        const Arrival arrival{*arrival_, arrival_journey_, draw_churn()};
         next_arrival();
         ++interval_of(arrival.due).scheduled;
         arrive(arrival);
@@ -165,6 +171,7 @@ void Worker::start_due() {
         sleepers_.pop_back();
         if (sleeper.user->life == sleeper.life) advance(*sleeper.user);
     }
+    start_departures();
     if (serve_later_) serve_waiting_arrivals();
     in_start_due_ = false;
 }
@@ -179,6 +186,7 @@ void Worker::flush_reads() {
 TimePoint Worker::next_due() const {
     auto due = arrival_.value_or(TimePoint::max());
     if (!sleepers_.empty()) due = std::min(due, sleepers_.front().due);
+    if (!departures_.empty()) due = std::min(due, departures_.front().due);
     return due;
 }
 
@@ -256,13 +264,14 @@ void Worker::record_waiting(Histogram& ages) const {
         ages.record(now_ - due);
     };
     for (const auto& user : users_) {
-        const bool under_way =
-            user->work == User::Work::journey && user->timing.done == TimePoint{};
+        const bool under_way = user->work == User::Work::journey &&
+                               user->timing.done == TimePoint{} && !abandons(*user);
         if (under_way) add(user->timing.intended, user->step);
     }
     for (const auto& pool : session_pools_) {
         for (std::size_t i = 0; i < pool.waiting.size(); ++i) {
             const auto& arrival = pool.waiting[i];
+            if (starts_unmeasured(arrival)) continue;
             add(arrival.due, first_step(plan_->journeys[arrival.journey]));
         }
     }
@@ -274,9 +283,8 @@ Duration Worker::longest_under_way() const {
     Duration longest{};
     for (const auto& pool : pools_) {
         for (const auto& connection : pool.all) {
-            const auto state = connection->state;
-            if (state == State::closed || state == State::idle) continue;
-            const bool opening = state != State::busy;
+            const bool opening = connection->is_opening();
+            if (!opening && connection->state != State::busy) continue;
             if (!opening && connection->users.front()->timing.sent == TimePoint{}) continue;
             const auto since =
                 opening ? connection->phase_started : connection->users.front()->timing.sent;
@@ -304,12 +312,8 @@ void Worker::sweep() {
     for (auto& pool : session_pools_) {
         while (!pool.waiting.empty()) {
             const auto& arrival = pool.waiting.front();
-            const auto& steps = plan_->journeys[arrival.journey].actions;
-            const auto first = std::find_if(steps.begin(), steps.end(), [](const Action& action) {
-                return std::holds_alternative<ExchangeAction>(action);
-            });
-            if (now_ - arrival.due <= plan_->steps[std::get<ExchangeAction>(*first).step].timeout)
-                break;
+            const auto& first = plan_->steps[first_step(plan_->journeys[arrival.journey])];
+            if (now_ - arrival.due <= first.timeout) break;
             const auto late = pool.waiting.pop();
             note_cap_wait(pool.cause, now_ - late.due);
             drop(late);
@@ -320,7 +324,7 @@ void Worker::sweep() {
 bool Worker::window_over() const {
     if (arrival_ || now_ < window_.measure_end()) return false;
     if (now_ >= grace_end_) return true;
-    return all_done();
+    return leaving_ == 0 && all_done();
 }
 
 bool Worker::all_done() const {
@@ -338,9 +342,21 @@ void Worker::end_window() {
     next_tick_ = TimePoint::max();
 }
 
+/// Whether no connection is being opened for a user.
+bool Worker::nobody_opens() const {
+    const auto for_nobody = [](const auto& connection) { return !connection->opened_for; };
+    return std::all_of(pools_.begin(), pools_.end(), [&](const ConnectionPool& pool) {
+        return std::all_of(pool.all.begin(), pool.all.end(), for_nobody);
+    });
+}
+
 void Worker::abort_all() {
     for (auto& pool : session_pools_) {
         while (!pool.waiting.empty()) drop(pool.waiting.pop());
+    }
+    // First those that wait: the place of a connection that ends here must be nobody's.
+    for (auto& pool : pools_) {
+        while (!pool.waiting.empty()) fail_first_waiting(pool, Outcome::aborted);
     }
     for (auto& pool : pools_) {
         for (std::size_t i = 0; i < pool.all.size(); ++i) {
@@ -351,8 +367,11 @@ void Worker::abort_all() {
                 connect_failed(connection, Outcome::aborted);
             }
         }
+        // Requests of a deeper pool that were not sent wait again.
         while (!pool.waiting.empty()) fail_first_waiting(pool, Outcome::aborted);
+        cut_off_churners(pool);
     }
+    assert(nobody_opens());
     for (auto& user : users_) {  // those that think: nothing of theirs is due
         if (user->work == User::Work::journey) free(*user);
     }

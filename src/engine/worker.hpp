@@ -65,6 +65,7 @@ struct WorkerEvents {
 /// time and polls from there: a timer alone is 50-80 µs late.
 class Worker {
 public:
+    /// `routes`: one for each target; where journeys churn, a second one for each behind them.
     Worker(std::shared_ptr<const Plan> plan, std::vector<TargetRoute> routes, Share share,
            WorkerLimits limits, std::uint64_t seed, boost::asio::io_context& control,
            WorkerEvents events);
@@ -95,6 +96,7 @@ private:
     struct Arrival {
         TimePoint due{};
         std::uint32_t journey = 0;
+        std::optional<ChurnMode> churn;  ///< how the journey ends its connection
     };
     struct Traffic {
         std::uint64_t in = 0, out = 0;  ///< bytes
@@ -104,6 +106,13 @@ private:
         User* user;
         std::uint32_t life;
         bool operator<(const Sleeper& other) const { return due > other.due; }  // a min-heap
+    };
+    /// What a connection that its user has left does next, and when.
+    struct Departure {
+        TimePoint due;
+        PooledConnection* connection;
+        std::uint32_t epoch;
+        bool operator<(const Departure& other) const { return due > other.due; }  // a min-heap
     };
     /// Sessions that are free, and arrivals that wait for one (or for a user).
     struct SessionPool {
@@ -127,11 +136,13 @@ private:
     bool all_done() const;
     bool window_over() const;
     void end_window();
+    bool nobody_opens() const;
     void abort_all();
 
     // Journeys (worker_journeys.cpp)
     /// The first exchange of a journey: the one that a dropped arrival is counted under.
     static StepIndex first_step(const JourneyPlan& journey);
+    static std::size_t first_exchange(const JourneyPlan& journey);  ///< index into its actions
     void next_arrival();
     void arrive(Arrival arrival);
     User* free_user();
@@ -139,6 +150,7 @@ private:
     void start_work(User& user, User::Work work, const std::vector<Action>& actions);
     void advance(User& user);
     void finish_journey(User& user, Outcome outcome);
+    void end_journey(User& user, Outcome outcome);
     void record_journey(std::uint32_t journey, TimePoint due, Outcome outcome, Duration spent);
     void sleep(User& user);
     void drop(const Arrival& arrival);
@@ -167,18 +179,25 @@ private:
     std::optional<Outcome> slow_exchange(const PooledConnection& connection) const;
     void complete(User& user, Outcome outcome, Traffic traffic);
     void record(const User& user, Outcome outcome, Traffic traffic);
+    void record_sent(const User& user, Interval& interval);
     void record_opening(const User& user, PooledConnection& connection);
     bool wants_example(const User& user, Outcome outcome) const;
     void describe_failure(const User& user, Outcome outcome, const ResponseView& reply);
+    void note_origin(const User& user, Outcome outcome, const ResponseView& reply);
     void keep_example(const User& user, Outcome outcome);
     void note_slow(Duration service_time);
     void note_cap_wait(const WaitCause& cause, Duration waited);
     Interval& interval_of(TimePoint due);
 
-    // Connections (worker_connections.cpp)
+    // Pools (worker_pools.cpp)
     PooledConnection* take_connection(ConnectionPool& pool);
     void grow(ConnectionPool& pool);
-    PooledConnection* own_connection(User& user, std::uint32_t target);
+    void open_wanted(ConnectionPool& pool);
+    bool is_full(const ConnectionPool& pool);
+    bool other_waits_longer(const ConnectionPool& pool);
+    PooledConnection* own_connection(User& user, std::size_t pool);
+
+    // Connections (worker_connections.cpp)
     void open_connection(ConnectionPool& pool, User* for_user);
     void connect(PooledConnection& connection);
     void connected(PooledConnection& connection, boost::system::error_code ec);
@@ -188,6 +207,7 @@ private:
     void opened(PooledConnection& connection);
     void connection_free(PooledConnection& connection);
     void lend(PooledConnection& connection);
+    void got_connection(User& user, const PooledConnection& connection);
     void room_free(PooledConnection& connection);
     void connect_failed(PooledConnection& connection, Outcome outcome);
     void fail_first_waiting(ConnectionPool& pool, Outcome outcome);
@@ -200,6 +220,45 @@ private:
     Outcome outcome_of(boost::system::error_code ec, bool connecting);
     void sweep_connections(ConnectionPool& pool);
     void sweep_idle(ConnectionPool& pool);
+
+    // Churn (worker_churn.cpp)
+    std::optional<ChurnMode> draw_churn();
+    ChurnCounts& counts_of(ChurnMode mode);
+    ConnectionPool* other_pool(const ConnectionPool& pool);
+    ConnectionPool& pool_of(const User& user);
+    bool churns_at(const User& user, std::uint32_t target) const;
+    bool is_last(const User& user) const;
+    bool abandons(const User& user) const;
+    bool ends_unmeasured(std::uint32_t journey, ChurnMode mode, std::size_t action) const;
+    bool starts_unmeasured(const Arrival& arrival) const;
+    void prepare_churn(PooledConnection& connection);
+    void leave_unsent(PooledConnection& connection);
+    void leave(User& user, PooledConnection& connection);
+    void request_left(PooledConnection& connection, boost::system::error_code ec);
+    void half_close(PooledConnection& connection);
+    void depart_at(PooledConnection& connection, TimePoint due);
+    void start_departures();
+    static bool reads_slowly(const PooledConnection& connection);
+    std::size_t slow_read_bytes() const;
+    Duration slow_read_slice() const;
+    int slow_read_buffer() const;
+    void read_slowly(PooledConnection& connection, std::size_t got);
+    void depart(PooledConnection& connection);
+    void end_connection(PooledConnection& connection);
+    void lost_first(PooledConnection& connection);
+    void on_leaving_read(PooledConnection& connection, boost::system::error_code ec, std::size_t n);
+    void end_malformed(PooledConnection& connection);
+    static bool is_half_closed(const PooledConnection& connection);
+    void end_of_half(PooledConnection& connection, Duration after);
+    void give_up(PooledConnection& connection);
+    void answered_churner(PooledConnection& connection, bool reusable);
+    void park(PooledConnection& connection);
+    void race(PooledConnection& connection);
+    void burst();
+    static bool kept_for_burst(const PooledConnection& connection);
+    void cut_off_churners(ConnectionPool& pool);
+    void let_go(User& user);
+    void fail_unmeasured(User& user, Outcome outcome);
 
     // Names (worker_names.cpp)
     bool addresses_are_old(const ConnectionPool& pool) const;
@@ -223,7 +282,8 @@ private:
     bool quit_ = false;
     TimePoint now_{};
 
-    std::vector<ConnectionPool> pools_;        ///< one per target
+    /// One per target; where journeys churn, a second one per target behind them.
+    std::vector<ConnectionPool> pools_;
     std::vector<PooledConnection*> sent_now_;  ///< their reads are still to be started
     std::vector<PooledConnection*> to_flush_;  ///< with requests that wait for one write
     std::string scratch_, rendered_;           ///< of render_request and set
@@ -234,7 +294,11 @@ private:
     std::vector<FeederCursor> cursors_;
     JourneyMix mix_;
     std::vector<Value> globals_;
-    std::vector<Sleeper> sleepers_;  ///< heap
+    std::vector<Sleeper> sleepers_;      ///< heap
+    Rng churn_rng_;                      ///< of the modes alone, so that nothing else shifts them
+    std::vector<Departure> departures_;  ///< heap
+    std::size_t leaving_ = 0, parked_ = 0, bursting_ = 0;  ///< connections; bursting: of parked
+    bool burst_made_ = false;                              ///< in this window
 
     // The window under way
     bool active_ = false;

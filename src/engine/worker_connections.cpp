@@ -2,60 +2,13 @@
 #include <boost/asio/post.hpp>
 
 #include "engine/worker.hpp"
+#include "net/client_limit.hpp"
 
-// Connections: opened on demand up to the cap, greeted, lent to exchanges, closed.
+// Connections: opened, greeted, lent to exchanges, read from, closed.
 namespace loadline {
 namespace asio = boost::asio;
 using boost::system::error_code;
 using State = PooledConnection::State;
-
-namespace {
-constexpr Duration trusted_idle = std::chrono::milliseconds{1};
-constexpr std::size_t connects_at_once = 1024;  // per worker: more would overflow backlogs
-}  // namespace
-
-/// A connection that can take one more exchange: an idle one, else one with less in flight
-/// than the depth allows. Null when there is none.
-PooledConnection* Worker::take_connection(ConnectionPool& pool) {
-    while (!pool.idle.empty()) {
-        auto* connection = pool.idle.pop();
-        const bool look = now_ - connection->idle_since > trusted_idle;
-        if (!look || !connection->link.peer_gone()) return connection;
-        close(*connection, false);
-    }
-    while (!pool.with_room.empty()) {
-        auto* connection = pool.with_room.pop();
-        connection->has_room = false;
-        if (connection->state == State::busy && connection->users.size() < pool.depth) {
-            return connection;
-        }
-    }
-    return nullptr;
-}
-
-/// The user's own connection to a target, where each session has its own; null: none open.
-PooledConnection* Worker::own_connection(User& user, std::uint32_t target) {
-    auto& all = user.connections();
-    all.resize(pools_.size());
-    auto* connection = all[target];
-    if (!connection || connection->owner != &all) return nullptr;
-    const bool look = now_ - connection->idle_since > trusted_idle;
-    if (!look || !connection->link.peer_gone()) return connection;
-    close(*connection, false);
-    return nullptr;
-}
-
-/// Opens as many connections as users wait for, within the cap.
-void Worker::grow(ConnectionPool& pool) {
-    const auto may_open = [&] {
-        return pool.open < pool.cap && pool.connecting < connects_at_once;
-    };
-    if (plan_->connections == ConnectionMode::per_session) {
-        while (!pool.waiting.empty() && may_open()) open_connection(pool, pool.waiting.pop());
-        return;
-    }
-    while (pool.connecting < pool.waiting.size() && may_open()) open_connection(pool, nullptr);
-}
 
 /// `for_user`: whose own it will be; null: for whoever waits longest.
 void Worker::open_connection(ConnectionPool& pool, User* for_user) {
@@ -68,7 +21,7 @@ void Worker::open_connection(ConnectionPool& pool, User* for_user) {
     auto& connection = *pool.closed.back();
     pool.closed.pop_back();
     connection.opened_for = for_user;
-    connection.phase_started = now_;
+    connection.phase_started = connection.opening_began = now_;
     connection.exchanges = 0;
     connection.resolve_time.reset();
     connection.tls_time = {};
@@ -82,6 +35,7 @@ void Worker::open_connection(ConnectionPool& pool, User* for_user) {
 void Worker::connect(PooledConnection& connection) {
     auto& pool = pools_[connection.pool];
     connection.state = State::connecting;
+    if (pool.churn) prepare_churn(connection);
     const auto turn = share_.index + pool.opened++ * share_.count;
     const auto& [to, from, tls] = pool.route;
     connection.link.async_connect(
@@ -101,6 +55,7 @@ void Worker::connected(PooledConnection& connection, error_code ec) {
     }
     connection.connect_time = now_ - connection.phase_started;
     connection.phase_started = now_;
+    if (connection.churn == ChurnMode::open) return leave_unsent(connection);
     if (!connection.link.tls()) return greet(connection);
     connection.state = State::tls_handshake;
     shake_hands(connection);
@@ -157,15 +112,18 @@ void Worker::opened(PooledConnection& connection) {
 /// Lends the connection, which has nothing in flight, to those who wait longest, or keeps it.
 void Worker::connection_free(PooledConnection& connection) {
     auto& pool = pools_[connection.pool];
-    if (plan_->connections == ConnectionMode::per_session) {
+    if (pool.own) {
         connection.state = State::idle;
         connection.idle_since = now_;
         auto* user = std::exchange(connection.opened_for, nullptr);
         if (!user) return;
         connection.owner = &user->connections();
         user->connections()[connection.pool] = &connection;
-        user->timing.ready = std::max(user->timing.ready, now_);
+        got_connection(*user, connection);
         send(*user, connection);
+    } else if (is_full(pool) && other_waits_longer(pool)) {
+        close(connection, true);
+        grow(pool);
     } else if (!pool.waiting.empty()) {
         lend(connection);
     } else if (plan_->connections == ConnectionMode::per_request) {
@@ -182,14 +140,20 @@ void Worker::lend(PooledConnection& connection) {
     auto& pool = pools_[connection.pool];
     while (!pool.waiting.empty() && connection.users.size() < pool.depth) {
         auto& user = *pool.waiting.pop();
-        user.timing.ready = std::max(user.timing.ready, now_);
-        // A new connection was waited for because it takes time to connect, not for our cap.
-        if (pool.open >= pool.cap && connection.exchanges > 0) {
-            note_cap_wait(pool.cause, user.timing.pool_wait());
-        }
+        got_connection(user, connection);
         send(user, connection);
         if (pool.depth == 1) return;  // it may have failed, or be somebody else's by now
     }
+}
+
+/// The user's wait is over. For a new connection it waited because that takes time to connect,
+/// and for our cap only until the opening began.
+void Worker::got_connection(User& user, const PooledConnection& connection) {
+    const auto& pool = pools_[connection.pool];
+    const bool is_new = connection.exchanges == 0;
+    const auto free_since = is_new ? connection.opening_began : now_;
+    if (is_new || is_full(pool)) note_cap_wait(pool.cause, free_since - user.queued);
+    user.timing.ready = std::max(user.timing.ready, now_);
 }
 
 /// A connection of a deeper pool has room again: for those who wait, or to be found.
@@ -218,7 +182,8 @@ void Worker::connect_failed(PooledConnection& connection, Outcome outcome) {
 void Worker::fail_first_waiting(ConnectionPool& pool, Outcome outcome) {
     if (pool.waiting.empty()) return;
     auto& user = *pool.waiting.pop();
-    if (outcome == Outcome::dropped) note_cap_wait(pool.cause, now_ - user.due);
+    const bool at_cap = outcome == Outcome::aborted && is_full(pool);
+    if (outcome == Outcome::dropped || at_cap) note_cap_wait(pool.cause, now_ - user.due);
     fail_waiting(user, outcome);
 }
 
@@ -231,7 +196,12 @@ void Worker::fail_waiting(User& user, Outcome outcome) {
 void Worker::close(PooledConnection& connection, bool by_us) {
     auto& pool = pools_[connection.pool];
     connection.link.close();
+    leaving_ -= connection.state == State::leaving;
+    parked_ -= connection.state == State::parked;
+    bursting_ -= kept_for_burst(connection);
     connection.state = State::closed;
+    connection.churn.reset();
+    connection.last_sent = false;
     connection.reading = connection.writing = false;
     connection.owner = nullptr;
     --pool.open;
@@ -249,7 +219,8 @@ void Worker::start_read(PooledConnection& connection) {
             connection.reading = false;
             now_ = Clock::now();
             on_read(connection, ec, n);
-        });
+        },
+        reads_slowly(connection) ? connection.slice_left : SIZE_MAX);
 }
 
 void Worker::on_read(PooledConnection& connection, error_code ec, std::size_t n) {
@@ -265,6 +236,8 @@ void Worker::on_read(PooledConnection& connection, error_code ec, std::size_t n)
         case State::greeting:
             if (ec) return connect_failed(connection, outcome_of(ec, false));
             return greeted(connection, link.received(n));
+        case State::leaving:
+            return on_leaving_read(connection, ec, n);
         default:
             break;
     }
@@ -276,16 +249,17 @@ void Worker::on_read(PooledConnection& connection, error_code ec, std::size_t n)
 }
 
 /// The socket takes no more for now. An answer may come all the same (413, say), so the read
-/// starts at once.
+/// starts at once; but slow-read begins behind the request.
 void Worker::wait_writable(PooledConnection& connection) {
     connection.writing = true;
-    start_read(connection);
+    if (!reads_slowly(connection)) start_read(connection);
     connection.link.async_writable(
         [this, &connection, epoch = connection.link.epoch()](error_code ec) {
             if (epoch != connection.link.epoch()) return;
             now_ = Clock::now();
             connection.writing = false;
             if (!ec) ec = connection.link.send_rest();
+            if (connection.state == State::leaving) return request_left(connection, ec);
             if (ec == asio::error::would_block) return wait_writable(connection);
             if (ec) return send_failed(connection, ec);
             if (connection.unsent > 0) flush(connection);
@@ -303,9 +277,7 @@ void Worker::send_failed(PooledConnection& connection, error_code ec) {
 
 Outcome Worker::outcome_of(error_code ec, bool connecting) {
     using namespace asio::error;
-    if (ec == no_descriptors || ec == boost::system::errc::too_many_files_open_in_system ||
-        ec == boost::system::errc::address_not_available || ec == address_in_use ||
-        ec == no_buffer_space || ec == no_memory) {
+    if (is_client_limit(ec)) {
         out_of_sockets_ = true;
         return Outcome::client_limit;
     }
@@ -338,8 +310,12 @@ void Worker::sweep_connections(ConnectionPool& pool) {
             case State::greeting:
                 if (age > limits.connect) connect_failed(connection, Outcome::connect_timeout);
                 break;
+            case State::leaving:
+                if (now_ > connection.leave_by) give_up(connection);
+                break;
             case State::closed:
             case State::idle:
+            case State::parked:
                 break;
         }
     }
@@ -348,12 +324,13 @@ void Worker::sweep_connections(ConnectionPool& pool) {
 /// Looks at every idle connection (a system call each) and keeps the good ones: those of a
 /// pool in their order.
 void Worker::sweep_idle(ConnectionPool& pool) {
-    for (std::size_t i = 0; plan_->connections == ConnectionMode::per_session; ++i) {
+    for (std::size_t i = 0; pool.own; ++i) {
         if (i == pool.all.size()) return;
         auto& connection = *pool.all[i];
-        if (connection.state == State::idle && connection.link.peer_gone()) {
-            close(connection, false);
-        }
+        const bool kept = kept_for_burst(connection);
+        if ((connection.state != State::idle && !kept) || !connection.link.peer_gone()) continue;
+        if (kept) ++counts_of(ChurnMode::burst_end).server_first;
+        close(connection, false);
     }
     for (auto n = pool.idle.size(); n > 0; --n) {
         auto* connection = pool.idle.pop();
@@ -368,16 +345,16 @@ void Worker::sweep_idle(ConnectionPool& pool) {
 void Worker::close_connections(std::function<void(std::vector<std::uint64_t>)> closed) {
     asio::post(io_, [this, closed = std::move(closed)] {
         now_ = Clock::now();
-        std::vector<std::uint64_t> closes;
+        std::vector<std::uint64_t> closes(plan_->targets.size());
         for (auto& pool : pools_) {
             for (auto& connection : pool.all) {
                 const auto state = connection->state;
                 if (state == State::closed || state == State::busy) continue;
-                if (state != State::idle) --pool.connecting;
+                pool.connecting -= connection->is_opening();
                 close(*connection, state != State::resolving && state != State::connecting);
             }
             pool.idle.clear();
-            closes.push_back(std::exchange(pool.closes, 0));
+            closes[pool.target_index] += std::exchange(pool.closes, 0);
         }
         asio::post(control_,
                    [closed, sum = std::move(closes)]() mutable { closed(std::move(sum)); });

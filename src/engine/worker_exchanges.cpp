@@ -1,6 +1,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 
+#include "engine/upstream_time.hpp"
 #include "engine/worker.hpp"
 
 // Exchanges: one request and its response, from the moment it is due to its record.
@@ -9,7 +10,7 @@ namespace asio = boost::asio;
 
 namespace {
 constexpr std::uint8_t examples_per_outcome = 3;
-constexpr std::size_t example_length = 200;
+constexpr std::size_t example_length = 200, server_length = 40;
 
 /// Whether the connection ended by our own doing.
 bool ended_by_us(Outcome outcome) {
@@ -31,12 +32,13 @@ void Worker::start_exchange(User& user, StepIndex step) {
     user.timing = {};
     user.timing.intended = user.due;
     user.timing.ready = std::max(user.due, user.user_free);
-    const auto target = plan_->steps[step].target;
-    if (plan_->connections == ConnectionMode::per_session) {
-        if (auto* connection = own_connection(user, target)) return send(user, *connection);
+    auto& pool = pool_of(user);
+    if (pool.own) {
+        const auto index = static_cast<std::size_t>(&pool - pools_.data());
+        if (auto* connection = own_connection(user, index)) return send(user, *connection);
+        if (pool.waiting.empty()) pool.cause = {};
         return wait_for_connection(user);
     }
-    auto& pool = pools_[target];
     if (pool.waiting.empty()) {
         if (auto* connection = take_connection(pool)) return send(user, *connection);
         pool.cause = {};
@@ -45,7 +47,8 @@ void Worker::start_exchange(User& user, StepIndex step) {
 }
 
 void Worker::wait_for_connection(User& user) {
-    auto& pool = pools_[plan_->steps[user.step].target];
+    auto& pool = pool_of(user);
+    user.queued = now_;
     pool.waiting.push(&user);
     grow(pool);
 }
@@ -53,7 +56,10 @@ void Worker::wait_for_connection(User& user) {
 /// Sends the user's request at once; in a deeper pool, at the end of this turn of the loop,
 /// together with the others on the same connection.
 void Worker::send(User& user, PooledConnection& connection) {
+    if (abandons(user)) return leave(user, connection);
     const auto& step = plan_->steps[user.step];
+    connection.last_step = user.step;
+    connection.last_sent = is_last(user);
     user.connection = &connection;
     connection.users.push(&user);
     connection.state = PooledConnection::State::busy;
@@ -128,6 +134,7 @@ void Worker::on_reply(PooledConnection& connection, ReplyStatus status) {
         const auto reply = link.view();
         const auto outcome = judge_reply(plan_->steps[user.step], reply, *user.variables);
         if (outcome != Outcome::ok) describe_failure(user, outcome, reply);
+        note_origin(user, outcome, reply);
         if (depth == 1) return finish_exchange(connection, outcome);
         finish_one_of_several(connection, outcome);
         if (epoch != link.epoch()) return;
@@ -152,14 +159,16 @@ void Worker::finish_exchange(PooledConnection& connection, Outcome outcome) {
     user.connection = nullptr;
     user.timing.done = now_;
     note_slow(user.timing.service_time());
-    ++answers_[connection.pool];
+    ++answers_[pools_[connection.pool].target_index];
     const Traffic traffic{connection.link.take_bytes_in(), user.request_size};
     record_opening(user, connection);
     ++connection.exchanges;
 
     // A request that is not out yet was answered early: what is left of it must not follow.
     const bool reusable = connection.link.reusable() && !connection.writing;
-    if (reusable && plan_->connections != ConnectionMode::per_request) {
+    if (pools_[connection.pool].churn) {
+        answered_churner(connection, reusable);
+    } else if (reusable && plan_->connections != ConnectionMode::per_request) {
         connection_free(connection);
     } else {
         // A reply that ends the connection (Connection: close) is the server's close.
@@ -175,7 +184,7 @@ void Worker::finish_one_of_several(PooledConnection& connection, Outcome outcome
     user.connection = nullptr;
     user.timing.done = now_;
     note_slow(user.timing.service_time());
-    ++answers_[connection.pool];
+    ++answers_[pools_[connection.pool].target_index];
     record_opening(user, connection);
     ++connection.exchanges;
     const Traffic traffic{connection.link.take_bytes_in(), user.request_size};
@@ -205,6 +214,7 @@ void Worker::fail_exchanges(PooledConnection& connection, Outcome outcome) {
         user.timing.done = now_;
         if (no_answer && !user.resent && plan_->steps[user.step].idempotent) {
             user.resent = true;
+            user.queued = now_;
             ++interval_of(user.timing.intended).steps[user.step].resends;
             pools_[connection.pool].waiting.push_front(&user);  // gets a new connection
             continue;
@@ -233,6 +243,7 @@ std::optional<Outcome> Worker::slow_exchange(const PooledConnection& connection)
 }
 
 void Worker::complete(User& user, Outcome outcome, Traffic traffic) {
+    if (abandons(user)) return fail_unmeasured(user, outcome);
     record(user, outcome, traffic);
     user.due = user.timing.done;
     user.spent = user.timing.done - user.arrival - user.thought;
@@ -251,13 +262,7 @@ void Worker::record(const User& user, Outcome outcome, Traffic traffic) {
     ++stats.outcomes[static_cast<std::size_t>(outcome)];
     stats.bytes_in += traffic.in;
     stats.bytes_out += traffic.out;
-    if (timing.sent != TimePoint{}) {
-        ++interval.sent;
-        const auto lag = timing.send_lag();
-        interval.send_lag.record(lag);
-        lag_windows_.record(timing.intended, lag, interval.send_lag_windows);
-        interval.pool_wait.record(timing.pool_wait());
-    }
+    if (timing.sent != TimePoint{}) record_sent(user, interval);
     if (answered(outcome)) {
         stats.response_time.record(timing.response_time());
         stats.service_time.record(timing.service_time());
@@ -268,6 +273,16 @@ void Worker::record(const User& user, Outcome outcome, Traffic traffic) {
         stats.response_time.record(Histogram::unanswered);
     }
     if (outcome != Outcome::ok) keep_example(user, outcome);
+}
+
+/// The generator's own part in an exchange.
+void Worker::record_sent(const User& user, Interval& interval) {
+    const auto& timing = user.timing;
+    ++interval.sent;
+    const auto lag = timing.send_lag();
+    interval.send_lag.record(lag);
+    lag_windows_.record(timing.intended, lag, interval.send_lag_windows);
+    interval.pool_wait.record(timing.pool_wait());
 }
 
 /// What it took to open the connection, counted under the first exchange on it.
@@ -292,10 +307,33 @@ void Worker::describe_failure(const User& user, Outcome outcome, const ResponseV
     if (!wants_example(user, outcome)) return;
     if (reply.status != 0) {
         failure_detail_ = "HTTP " + std::to_string(reply.status) + " ";
+        if (reply.status == 502 || reply.status == 504) {  // of which proxy?
+            const auto server = reply.header("Server").substr(0, server_length);
+            if (!server.empty()) failure_detail_ += "from " + std::string{server} + " ";
+        }
         failure_detail_ += reply.body.substr(0, example_length);
     } else if (reply.is_redis()) {
         failure_detail_ = reply.reply[0].text.substr(0, example_length);
     }
+}
+
+/// Counts what the status of a failure, or the headers of a slow answer, tell of where it arose.
+void Worker::note_origin(const User& user, Outcome outcome, const ResponseView& reply) {
+    const auto service_time = now_ - user.timing.sent;
+    const bool slow = service_time > limits_.latency_limit && !reply.is_redis();
+    if (outcome != Outcome::http_5xx && !slow) return;
+    auto& origins = interval_of(user.timing.intended).steps[user.step].origins;
+    if (outcome == Outcome::http_5xx) {
+        origins.http_502 += reply.status == 502;
+        origins.http_503 += reply.status == 503;
+        origins.http_504 += reply.status == 504;
+    }
+    if (!slow) return;
+    const auto upstream = upstream_time(reply);
+    if (!upstream) return;
+    ++origins.slow;
+    origins.slow_service += service_time;
+    origins.slow_upstream += std::min(*upstream, service_time);
 }
 
 void Worker::keep_example(const User& user, Outcome outcome) {

@@ -14,12 +14,16 @@ constexpr std::size_t sessions_at_once = 8;  // logins under way per worker: a b
 
 }  // namespace
 
-StepIndex Worker::first_step(const JourneyPlan& journey) {
-    for (const auto& action : journey.actions) {
-        if (const auto* exchange = std::get_if<ExchangeAction>(&action)) return exchange->step;
+std::size_t Worker::first_exchange(const JourneyPlan& journey) {
+    for (std::size_t i = 0; i < journey.actions.size(); ++i) {
+        if (std::holds_alternative<ExchangeAction>(journey.actions[i])) return i;
     }
     assert(!"compile refuses journeys without an exchange");
     return 0;
+}
+
+StepIndex Worker::first_step(const JourneyPlan& journey) {
+    return std::get<ExchangeAction>(journey.actions[first_exchange(journey)]).step;
 }
 
 /// Sets the next arrival; none when the load is over or, in a closed model, while all users
@@ -91,6 +95,7 @@ void Worker::start_journey(Arrival arrival, SessionPool& pool, TimePoint free_si
     }
     user.variables = user.session ? &user.session->variables : &user.own_variables;
     user.journey = arrival.journey;
+    if (plan_->journeys[arrival.journey].churn) user.churn = arrival.churn;
     user.arrival = user.due = arrival.due;
     user.user_free = free_since;
     start_work(user, User::Work::journey, plan_->journeys[arrival.journey].actions);
@@ -156,6 +161,11 @@ void Worker::finish_journey(User& user, Outcome outcome) {
         return prepare_done(std::exchange(start_problem_, {}), std::move(variables));
     }
     record_journey(user.journey, user.arrival, outcome, user.spent);
+    end_journey(user, outcome);
+}
+
+/// The user is free for the next journey.
+void Worker::end_journey(User& user, Outcome outcome) {
     const auto began = user.arrival;
     free(user);
     serve_waiting_arrivals();
@@ -176,7 +186,7 @@ void Worker::record_journey(std::uint32_t journey, TimePoint due, Outcome outcom
 /// calls without end.
 void Worker::restart(TimePoint began, Outcome outcome) {
     if (began + window_.pacing > now_) return start_again_at(began + window_.pacing);
-    const Arrival arrival{now_, mix_.pick(rng_.uniform())};
+    const Arrival arrival{now_, mix_.pick(rng_.uniform()), draw_churn()};
     ++interval_of(arrival.due).scheduled;
     if (outcome == Outcome::ok) return arrive(arrival);
     session_pool_of(arrival.journey).waiting.push(arrival);
@@ -193,6 +203,7 @@ void Worker::start_again_at(TimePoint due) {
 }
 
 void Worker::free(User& user) {
+    if (user.churn) let_go(user);
     if (user.session) {
         session_pool_of(user.journey).free.push_back(user.session);
         user.session = nullptr;
@@ -206,6 +217,10 @@ void Worker::free(User& user) {
 void Worker::drop(const Arrival& arrival) {
     auto& interval = interval_of(arrival.due);
     ++interval.dropped_arrivals;
+    if (starts_unmeasured(arrival)) {
+        ++counts_of(*arrival.churn).failed;
+        return;
+    }
     auto& stats = interval.steps[first_step(plan_->journeys[arrival.journey])];
     ++stats.outcomes[static_cast<std::size_t>(Outcome::dropped)];
     stats.response_time.record(Histogram::unanswered);

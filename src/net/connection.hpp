@@ -66,9 +66,13 @@ public:
 
     /// Prepares for the reply of the next request.
     void expect(bool head_request, bool keep_reply);
+    /// The same for HTTP replies that are read along: see HttpReplyParser::expect_head.
+    void expect_head();
+    /// Reads at most `most` bytes.
     template <class Handler>
-    void async_read(Handler handler) {
-        socket_.async_read_some(room_to_read(), in_slot(memory_, std::move(handler)));
+    void async_read(Handler handler, std::size_t most = SIZE_MAX) {
+        socket_.async_read_some(boost::asio::buffer(room_to_read(), most),
+                                in_slot(memory_, std::move(handler)));
     }
     /// Takes the `n` bytes that async_read delivered.
     ReplyStatus received(std::size_t n);
@@ -79,6 +83,10 @@ public:
 
     /// The whole reply; valid until the next expect(), received() or next_reply().
     ResponseView view() const;
+    /// Of an HTTP reply under way: whether `view` has its status and header lines, and how many
+    /// bytes of its body have come.
+    bool head_complete() const { return std::get<HttpReplyParser>(parser_).head_complete(); }
+    std::uint64_t body_size() const { return std::get<HttpReplyParser>(parser_).body_size(); }
     /// Whether any byte has come since the last expect().
     bool reply_started() const { return bytes_in_ > 0; }
     /// Whether another exchange may follow; after a complete reply with none in flight behind.
@@ -87,9 +95,22 @@ public:
     /// call.
     bool peer_gone();
 
+    /// Sends FIN and goes on reading. An error: the peer has reset the connection.
+    boost::system::error_code half_close();
+    /// Throws away what has arrived and was not read, so that close() sends FIN.
+    enum class Unread : std::uint8_t { nothing, bytes, end };  ///< end: the peer has closed
+    Unread drop_unread();
+    /// What comes next will be close(): let it send RST.
+    void prepare_reset();
+    /// How many bytes the kernel keeps for us at most, from the next connect on (and on this
+    /// connection, as far as the peer has not been promised more); 0: the system's choice.
+    void limit_receive_buffer(int bytes);
+
     /// Closes at once (FIN, or RST when unread bytes are waiting).
     void close();
     bool is_open() const { return socket_.is_open(); }
+    /// Our own address and port, once connected over TCP.
+    std::optional<Endpoint> local_endpoint() const;
     /// Changes with each close(): handlers of an older epoch are stale.
     std::uint32_t epoch() const { return epoch_; }
     /// Bytes of replies since the last call, TLS removed.
@@ -113,7 +134,8 @@ private:
     std::string_view unsent_;   ///< without TLS
     std::uint64_t bytes_in_ = 0;
     std::uint32_t epoch_ = 0;
-    bool whole_ = false;  ///< the last reply is complete and may be followed
+    int receive_buffer_ = 0;  ///< 0: the system's choice
+    bool whole_ = false;      ///< the last reply is complete and may be followed
 };
 
 }  // namespace loadline

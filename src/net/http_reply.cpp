@@ -13,6 +13,18 @@ constexpr std::uint32_t header_limit = 16 * 1024;
 constexpr std::size_t body_limit = 16 * 1024 * 1024;
 constexpr std::size_t example_limit = 256;
 constexpr int interim_limit = 16;
+
+/// Headers that tell where an answer arose, in a proxy or behind it: kept of every response.
+bool tells_origin(http::field field, boost::beast::string_view name) {
+    if (field == http::field::server) return true;
+    for (const boost::beast::string_view known :
+         {"X-Upstream-Response-Time", "X-Envoy-Upstream-Service-Time"}) {
+        if (name.size() == known.size() && boost::beast::iequals(name, known)) return true;
+    }
+    return false;
+}
+
+bool is_interim(int status) { return status < 200 && status != 101; }
 }  // namespace
 
 HttpReplyParser::Grammar::Grammar(HttpReplyParser& owner) : owner_{owner} {
@@ -22,8 +34,8 @@ HttpReplyParser::Grammar::Grammar(HttpReplyParser& owner) : owner_{owner} {
     body_limit(boost::none);  // what is not kept costs nothing
 }
 
-void HttpReplyParser::Grammar::on_field_impl(http::field, view name, view value, error&) {
-    if (!owner_.keep_reply_) return;
+void HttpReplyParser::Grammar::on_field_impl(http::field field, view name, view value, error&) {
+    if (!owner_.keep_head_ && !tells_origin(field, name)) return;
     owner_.head_.append(name.data(), name.size());
     owner_.head_ += ": ";
     owner_.head_.append(value.data(), value.size());
@@ -32,14 +44,15 @@ void HttpReplyParser::Grammar::on_field_impl(http::field, view name, view value,
 
 /// `more`: how many bytes the peer says will follow; any 64-bit number.
 void HttpReplyParser::Grammar::refuse_if_too_long(std::uint64_t more, error& ec) const {
-    if (owner_.keep_reply_ && more > loadline::body_limit - owner_.body_.size()) {
+    if (owner_.keep_body_ && more > loadline::body_limit - owner_.body_.size()) {
         ec = http::error::body_limit;
     }
 }
 
 std::size_t HttpReplyParser::Grammar::take(view body, error& ec) {
     auto& kept = owner_.body_;
-    if (owner_.keep_reply_) {
+    owner_.body_size_ += body.size();
+    if (owner_.keep_body_) {
         refuse_if_too_long(body.size(), ec);
         if (ec) return 0;
         kept.append(body.data(), body.size());
@@ -51,13 +64,19 @@ std::size_t HttpReplyParser::Grammar::take(view body, error& ec) {
 
 void HttpReplyParser::expect(bool head_request, bool keep_reply) {
     head_request_ = head_request;
-    keep_reply_ = keep_reply;
-    started_ = keep_alive_ = false;
+    keep_head_ = keep_body_ = keep_reply;
+    started_ = head_complete_ = keep_alive_ = false;
     status_ = interim_ = 0;
+    body_size_ = 0;
     head_.clear();
     body_.clear();
     head_view_ = body_view_ = {};
     grammar_.reset();
+}
+
+void HttpReplyParser::expect_head() {
+    expect(false, true);
+    keep_body_ = false;
 }
 
 /// Reads a whole plain response. What is kept is borrowed from `data`.
@@ -67,8 +86,10 @@ bool HttpReplyParser::took_plain(const char* data, std::size_t size, std::size_t
     if (!reply) return false;
     used = reply->size;
     status_ = reply->status;
-    if (keep_reply_) {
-        head_view_ = reply->fields;
+    head_complete_ = true;
+    body_size_ = reply->body.size();
+    head_view_ = reply->fields;  // costs nothing
+    if (keep_head_) {
         body_view_ = reply->body;
     } else if (status_ >= 400) {
         body_view_ = reply->body.substr(0, example_limit);
@@ -96,8 +117,14 @@ ReplyStatus HttpReplyParser::feed(const char* data, std::size_t size, std::size_
     }
 }
 
+void HttpReplyParser::note_head() {
+    if (is_interim(status_)) return;
+    head_complete_ = true;
+    head_view_ = head_;
+}
+
 ReplyStatus HttpReplyParser::finish_or_continue() {
-    if (status_ < 200 && status_ != 101) {  // interim: the real answer follows
+    if (is_interim(status_)) {  // the real answer follows
         if (++interim_ > interim_limit) return ReplyStatus::malformed;
         head_.clear();
         grammar_.emplace(*this);

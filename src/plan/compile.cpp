@@ -119,23 +119,6 @@ void compile_slos(CompileContext& context, const Node& root) {
     }
 }
 
-void compile_watch(CompileContext& context, const Node& root) {
-    const auto node = root.at("watch");
-    const auto port = node.at("port");
-    if (!port.is_number()) return;
-    const auto number = port.whole();
-    if (!number || *number < 1 || *number > 65535) {
-        return context.problem(
-            port, fmt::format("port {} is not between 1 and 65535", port.json->dump()));
-    }
-    if (node.at("close_wait").boolean().value_or(true)) {
-        context.plan.watch_port = static_cast<std::uint16_t>(*number);
-        for (const auto& [from, to] : context.moved_ports) {  // --target moved what is watched
-            if (from == *number) context.plan.watch_port = to;
-        }
-    }
-}
-
 void check_version(CompileContext& context, const Node& root) {
     const auto node = root.at("loadline");
     if (!node.is_number() || node.whole() == 1) return;
@@ -158,6 +141,7 @@ void compile_into(CompileContext& context) {
     mark_transactions(context, root);
     compile_load(context, root);
     compile_transport(context, root);
+    compile_churn(context, root);
     compile_slos(context, root);
     compile_watch(context, root);
     collect_passwords(context);

@@ -68,8 +68,12 @@ void override_targets(CompileContext& context);
 void compile_transport(CompileContext& context, const Node& root);
 void compile_data(CompileContext& context, const Node& root);
 void compile_sequences(CompileContext& context, const Node& root);
+/// After the journeys and the targets.
+void compile_churn(CompileContext& context, const Node& root);
 /// After the journeys, some of which have a rate of their own; with the flags applied.
 void compile_load(CompileContext& context, const Node& root);
+/// After the targets, with the flags applied.
+void compile_watch(CompileContext& context, const Node& root);
 
 /// Puts the flags that change the load into the scenario as it is run.
 void write_load_overrides(const Overrides& flags, const Plan& plan, nlohmann::ordered_json& json);

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/kubelet_probe.hpp"
 #include "base/outcome.hpp"
 #include "base/rate.hpp"
 #include "base/response_view.hpp"
@@ -14,6 +15,7 @@
 #include "base/tls_options.hpp"
 #include "base/url.hpp"
 #include "plan/check.hpp"
+#include "plan/churn.hpp"
 #include "plan/extract.hpp"
 #include "plan/feeder.hpp"
 #include "plan/rate_profile.hpp"
@@ -85,6 +87,7 @@ struct JourneyPlan {
     std::optional<double> rate_part;        ///< arrivals of its own: this part of the whole rate
     std::optional<std::uint32_t> sessions;  ///< "as": index into Plan::session_pools
     std::vector<Action> actions;
+    std::optional<ChurnPoint> churn;  ///< where it may end its connection; nothing: it never does
 };
 
 /// Users who are logged in before the load starts; a journey borrows one.
@@ -120,6 +123,8 @@ struct LoadPlan {
     std::optional<RateProfile> profile() const {
         return rate ? std::optional<RateProfile>{*rate} : stages;
     }
+    /// Of the whole load, drain excluded.
+    Duration length() const { return warmup + duration; }
     bool says_load() const { return rate || stages || users; }
 };
 
@@ -157,9 +162,11 @@ struct Plan {
     std::vector<SloClause> slos;
     LoadPlan load;
     ConnectionMode connections = ConnectionMode::pool;
+    ChurnPlan churn;
     TlsOptions tls;
     Timeouts timeouts;
     std::optional<std::uint16_t> watch_port;
+    std::vector<KubeletProbe> probes;  ///< at most one of each kind, in the order of the kinds
     std::vector<std::string> secrets;  ///< values that must never reach a report or a log
 
     /// Index of the step of this name; nothing if there is none.

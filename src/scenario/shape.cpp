@@ -16,6 +16,7 @@ constexpr KeyShape scenario_keys[] = {
     {"slo", kind_list, "a list such as [\"p99 < 100ms\"]"},
     {"load", kind_object, "an object such as {\"rate\": \"500/s\"}"},
     {"connections", kind_text, "\"pool\", \"per-session\" or \"per-request\""},
+    {"churn", kind_object, "an object such as {\"share\": \"5%\", \"fin-idle\": 60, \"half\": 40}"},
     {"tls", kind_object, "an object such as {\"ca\": \"ca.pem\"}"},
     {"timeouts", kind_object, "an object such as {\"connect\": \"2s\"}"},
     {"dns", kind_object, "an object such as {\"ttl\": \"30s\"}"},
@@ -25,7 +26,7 @@ constexpr KeyShape scenario_keys[] = {
     {"journeys", kind_object, "an object of names and journeys", true},
     {"watch", kind_object, "an object such as {\"port\": 8080}"},
 };
-constexpr Later scenario_later[] = {"churn", "invariants", "cookies", "redirects", "retries"};
+constexpr Later scenario_later[] = {"invariants", "cookies", "redirects", "retries"};
 
 constexpr KeyShape load_keys[] = {
     {"rate", kind_text | kind_number, "a rate such as \"500/s\""},
@@ -45,6 +46,28 @@ constexpr KeyShape ramp_keys[] = {
     {"over", kind_text, duration, true},
 };
 constexpr KeyShape hold_keys[] = {{"hold", kind_text, duration, true}};
+
+constexpr std::string_view weight = "a weight such as 60";
+constexpr KeyShape churn_keys[] = {
+    {"share", kind_text, "a share of the journeys such as \"5%\""},
+    {"fin-idle", kind_number, weight},
+    {"fin-inflight", kind_number, weight},
+    {"timeout", kind_number, weight},
+    {"half", kind_number, weight},
+    {"rst-idle", kind_number, weight},
+    {"rst-inflight", kind_number, weight},
+    {"open", kind_number, weight},
+    {"partial", kind_number, weight},
+    {"slow-read", kind_number, weight},
+    {"reuse-race", kind_number, weight},
+    {"burst-end", kind_number, weight},
+    {"inflight-after", kind_text, duration},
+    {"timeout-after", kind_text, duration},
+    {"slow-rate", kind_text | kind_number, "bytes per second such as \"1k\""},
+    {"idle-timeout", kind_text, duration},
+    {"idle-jitter", kind_text, duration},
+    {"burst-size", kind_text | kind_number, "a number of connections such as 300"},
+};
 
 constexpr KeyShape tls_keys[] = {
     {"verify", kind_boolean, "true or false"},     {"ca", kind_text, "the path of a PEM file"},
@@ -82,10 +105,30 @@ constexpr KeyShape journey_keys[] = {
 constexpr Later journey_later[] = {"pace", "pacing", "retries", "cookies", "redirects"};
 
 constexpr KeyShape watch_keys[] = {
-    {"port", kind_number, "a port such as 8080", true},
+    {"port", kind_number, "a port such as 8080"},
     {"close_wait", kind_boolean, "true or false"},
+    {"probes", kind_object, "an object such as {\"liveness\": \"service/healthz/live\"}"},
 };
-constexpr Later watch_later[] = {"probes", "pid"};
+constexpr Later watch_later[] = {"pid"};
+
+constexpr std::string_view probe =
+    "\"target/path\", or an object such as {\"tcpSocket\": \"target\"}";
+constexpr KeyShape probes_keys[] = {
+    {"startup", kind_text | kind_object, probe},
+    {"liveness", kind_text | kind_object, probe},
+    {"readiness", kind_text | kind_object, probe},
+};
+constexpr std::string_view seconds = "a number of seconds such as 10";
+constexpr KeyShape probe_keys[] = {
+    {"httpGet", kind_text, "\"target/path\""},
+    {"tcpSocket", kind_text, "the name of a target"},
+    {"periodSeconds", kind_number, seconds},
+    {"timeoutSeconds", kind_number, seconds},
+    {"failureThreshold", kind_number, "a number of failures in a row"},
+    {"successThreshold", kind_number, "a number of successes in a row"},
+    {"initialDelaySeconds", kind_number, seconds},
+};
+constexpr Later probe_later[] = {"exec", "grpc", "httpHeaders", "terminationGracePeriodSeconds"};
 
 constexpr KeyShape set_keys[] = {{"set", kind_object, "an object of names and values", true}};
 constexpr KeyShape think_keys[] = {{"think", kind_text, "\"1s\" or \"100ms..300ms\"", true}};
@@ -133,6 +176,7 @@ const ObjectShape scenario_shape{"the scenario", scenario_keys, scenario_later};
 const ObjectShape load_shape{"\"load\"", load_keys, load_later};
 const ObjectShape ramp_shape{"a stage that changes the rate", ramp_keys, {}};
 const ObjectShape hold_shape{"a stage that holds the rate", hold_keys, {}};
+const ObjectShape churn_shape{"\"churn\"", churn_keys, {}};
 const ObjectShape tls_shape{"\"tls\"", tls_keys, {}};
 const ObjectShape timeouts_shape{"\"timeouts\"", timeout_keys, {}};
 const ObjectShape dns_shape{"\"dns\"", dns_keys, {}};
@@ -140,6 +184,8 @@ const ObjectShape feeder_shape{"a data source", feeder_keys, feeder_later};
 const ObjectShape pool_shape{"a session pool", pool_keys, pool_later};
 const ObjectShape journey_shape{"a journey", journey_keys, journey_later};
 const ObjectShape watch_shape{"\"watch\"", watch_keys, watch_later};
+const ObjectShape probes_shape{"\"probes\"", probes_keys, {}};
+const ObjectShape probe_shape{"a probe", probe_keys, probe_later};
 const ObjectShape set_shape{"a \"set\" step", set_keys, exchange_later};
 const ObjectShape think_shape{"a \"think\" step", think_keys, exchange_later};
 const ObjectShape http_shape{"an HTTP step", http_keys, exchange_later};

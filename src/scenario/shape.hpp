@@ -31,9 +31,10 @@ struct ObjectShape {
     std::span<const std::string_view> later;  ///< what the format knows and this version refuses
 };
 
-extern const ObjectShape scenario_shape, load_shape, ramp_shape, hold_shape, tls_shape,
-    timeouts_shape, dns_shape, feeder_shape, pool_shape, journey_shape, watch_shape, set_shape,
-    think_shape, http_shape, redis_shape, http_expect_shape, redis_expect_shape;
+extern const ObjectShape scenario_shape, load_shape, ramp_shape, hold_shape, churn_shape, tls_shape,
+    timeouts_shape, dns_shape, feeder_shape, pool_shape, journey_shape, watch_shape, probes_shape,
+    probe_shape, set_shape, think_shape, http_shape, redis_shape, http_expect_shape,
+    redis_expect_shape;
 
 /// Kinds of steps that the format knows and this version refuses.
 extern const std::span<const std::string_view> later_steps;

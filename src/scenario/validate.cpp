@@ -64,6 +64,7 @@ public:
             require(clause, at, kind_text, "a text such as \"p99 < 100ms\"");
         });
         load(json);
+        member(json, "", "churn", churn_shape);
         member(json, "", "tls", tls_shape);
         member(json, "", "timeouts", timeouts_shape);
         member(json, "", "dns", dns_shape);
@@ -78,6 +79,7 @@ public:
             if (object(journey, at, journey_shape)) steps(journey, at, "steps");
         });
         member(json, "", "watch", watch_shape);
+        if (json.contains("watch")) probes(json["watch"]);
     }
 
 private:
@@ -167,6 +169,13 @@ private:
         object(*found, "/load", load_shape);
         elements(*found, "/load", "stages",
                  [&](const Json& one, const std::string& at) { stage(one, at); });
+    }
+
+    void probes(const Json& watch) {
+        member(watch, "/watch", "probes", probes_shape);
+        members(watch, "/watch", "probes", [&](const Json& probe, const std::string& at) {
+            if (probe.is_object()) object(probe, at, probe_shape);
+        });
     }
 
     void stage(const Json& value, const std::string& at) {

@@ -13,6 +13,15 @@ void merge_each(std::vector<StepStats>& into, const std::vector<StepStats>& from
 
 }  // namespace
 
+void Origins::merge(const Origins& other) {
+    http_502 += other.http_502;
+    http_503 += other.http_503;
+    http_504 += other.http_504;
+    slow += other.slow;
+    slow_service += other.slow_service;
+    slow_upstream += other.slow_upstream;
+}
+
 std::uint64_t StepStats::count() const {
     return std::accumulate(outcomes.begin(), outcomes.end(), std::uint64_t{0});
 }
@@ -34,6 +43,7 @@ void StepStats::merge(const StepStats& other) {
     resends += other.resends;
     bytes_in += other.bytes_in;
     bytes_out += other.bytes_out;
+    origins.merge(other.origins);
 }
 
 void StepStats::clear() {
@@ -47,6 +57,7 @@ void StepStats::clear() {
     wait.clear();
     read.clear();
     bytes_in = bytes_out = resends = 0;
+    origins = {};
 }
 
 void Interval::add_sums(const Interval& other) {
@@ -62,6 +73,7 @@ void Interval::add_sums(const Interval& other) {
     sent += other.sent;
     closes += other.closes;
     connects += other.connects;
+    churn.merge(other.churn);
     send_lag.merge(other.send_lag);
     pool_wait.merge(other.pool_wait);
     send_lag_windows.merge(other.send_lag_windows);
@@ -92,6 +104,7 @@ void Interval::clear() {
     for (auto& step : steps) step.clear();
     for (auto& journey : journeys) journey.clear();
     scheduled = started = dropped_arrivals = sent = closes = connects = 0;
+    churn.clear();
     send_lag.clear();
     pool_wait.clear();
     send_lag_windows.clear();

@@ -6,9 +6,23 @@
 #include "base/outcome.hpp"
 #include "base/time.hpp"
 #include "base/timing.hpp"
+#include "stats/churn_stats.hpp"
 #include "stats/histogram.hpp"
 
 namespace loadline {
+
+/// Where answers arose that were not good: in a proxy in front of the application, or in it.
+struct Origins {
+    /// Of Outcome::http_5xx, those with a status that tells: 502 and 504 are what a proxy says of
+    /// the application behind it, 503 what a service says of itself.
+    std::uint64_t http_502 = 0, http_503 = 0, http_504 = 0;
+    /// Answers beyond the latency limit whose headers told how long the application had taken:
+    /// how many, their service time, and the application's part of it.
+    std::uint64_t slow = 0;
+    Duration slow_service{}, slow_upstream{};
+
+    void merge(const Origins& other);
+};
 
 /// Counts and latencies of one step, or of one journey, over a stretch of time.
 struct StepStats {
@@ -22,6 +36,7 @@ struct StepStats {
     Histogram resolve, connect, tls, wait, read;
     std::uint64_t bytes_in = 0, bytes_out = 0;
     std::uint64_t resends = 0;  ///< sent again because a reused connection turned out dead
+    Origins origins;
 
     std::uint64_t count() const;   ///< every outcome
     std::uint64_t errors() const;  ///< every outcome but ok
@@ -47,6 +62,7 @@ struct Interval {
     std::uint64_t sent = 0;              ///< exchanges sent
     std::uint64_t closes = 0;            ///< connections that we closed
     std::uint64_t connects = 0;          ///< connections opened
+    ChurnStats churn;  ///< of journeys that churn; their closes are part of `closes`
     Histogram send_lag, pool_wait;
     Histogram send_lag_windows;     ///< p99 of send lag of each window of 10 ms and worker
     Duration worker_cpu{};          ///< useful CPU of the worker threads in this stretch

@@ -106,8 +106,8 @@ TEST(Engine, BehindAStalledServerTheWaitIsTheServersDoing) {
 }
 
 TEST(Engine, WaitsAtATooSmallCapBeforeAQuickServerAreOurOwn) {
-    // A stall of more than 80 ms makes the server look slow, and the wait its doing.
-    with_patience([]() -> std::string {
+    // Stalls of 80 ms in all make the server look slow, and the wait its doing.
+    with_patience(milliseconds{40}, []() -> std::string {
         ScriptedServer server{answers_after(milliseconds{20})};
         EngineOptions options;
         options.connections = 1;  // 50/s at most
@@ -122,7 +122,7 @@ TEST(Engine, WaitsAtATooSmallCapBeforeAQuickServerAreOurOwn) {
 }
 
 TEST(Engine, WaitsForATooSmallNumberOfUsersAreOurOwn) {
-    with_patience([]() -> std::string {  // as above
+    with_patience(milliseconds{40}, []() -> std::string {  // as above
         ScriptedServer server{answers_after(milliseconds{20})};
         EngineOptions options;
         options.max_users = 1;
@@ -211,29 +211,31 @@ TEST(Engine, ConnectionCloseIsTheServersCloseAndWeConnectAnew) {
 }
 
 TEST(Engine, APortThatDiesInMidRunIsRefusedAndThenRecovers) {
-    ScriptedServer server{answers_with(http_reply("ok"))};
-    const auto engine = started(plan_of_text(one_step(server)), {});
-    ASSERT_TRUE(engine);
-    std::thread restart{[&] {
-        std::this_thread::sleep_for(milliseconds{300});
-        server.stop_listening();
-        std::this_thread::sleep_for(milliseconds{500});
-        server.listen_again();
-    }};
-    const auto result = run_window(*engine, open_load(100, milliseconds{1500}));
-    restart.join();
-    const auto& total = result.total;
-    expect_all_counted(total);
-    EXPECT_EQ(total.scheduled, 150u);
-    const auto refused = count(total, Outcome::connect_refused);
-    const auto cut = count(total, Outcome::reset) + count(total, Outcome::closed_early);
-    EXPECT_GE(refused, 30u) << outcomes(total);
-    EXPECT_LE(cut, 20u) << "those under way when it died: few, as each takes far less than 10 ms";
-    EXPECT_EQ(count(total, Outcome::ok) + refused + cut, 150u) << outcomes(total);
-    EXPECT_FALSE(result.out_of_sockets);
+    // Those under way when it dies are few, as each takes far less than 10 ms, and 50 come while
+    // nobody listens; 20 arrivals more or less are a stall of 200 ms, or two of 100 ms.
+    with_patience(milliseconds{100}, []() -> std::string {
+        ScriptedServer server{answers_with(http_reply("ok"))};
+        const auto engine = started(plan_of_text(one_step(server)), {});
+        std::thread restart{[&] {
+            std::this_thread::sleep_for(milliseconds{300});
+            server.stop_listening();
+            std::this_thread::sleep_for(milliseconds{500});
+            server.listen_again();
+        }};
+        const auto result = run_window(*engine, open_load(100, milliseconds{1500}));
+        restart.join();
+        const auto& total = result.total;
+        expect_all_counted(total);
+        EXPECT_EQ(total.scheduled, 150u);
+        const auto refused = count(total, Outcome::connect_refused);
+        const auto cut = count(total, Outcome::reset) + count(total, Outcome::closed_early);
+        EXPECT_EQ(count(total, Outcome::ok) + refused + cut, 150u) << outcomes(total);
+        EXPECT_FALSE(result.out_of_sockets);
 
-    const auto after = run_window(*engine, open_load(100, milliseconds{200})).total;
-    EXPECT_EQ(outcomes(after), "ok 20");
+        const auto after = run_window(*engine, open_load(100, milliseconds{200})).total;
+        EXPECT_EQ(outcomes(after), "ok 20");
+        return refused >= 30 && cut <= 20 ? "" : outcomes(total);
+    });
 }
 
 TEST(Engine, TheObserverEndsTheLoadEarlyAndItIsDrained) {
@@ -384,8 +386,8 @@ TEST(Engine, ThinkTimeIsWaitedAndCountedInNoLatency) {
         "journeys": {{"look": {{"steps": [{{"name": "a", "http": "POST service/a"}}, {{"think": "150ms"}},
             {{"name": "b", "http": "POST service/b"}}]}}}}}})",
                                   server.url());
-    // A stall of more than 100 ms is seen in the latencies.
-    with_patience([&]() -> std::string {
+    // Stalls of 100 ms in all are seen in the latencies.
+    with_patience(milliseconds{50}, [&]() -> std::string {
         const auto engine = started(plan_of_text(text), {});
         const auto begin = Clock::now();
         const auto total = run_window(*engine, open_load(50, milliseconds{400})).total;

@@ -263,7 +263,7 @@ TEST(HostileHttp, AnIdleConnectionThatWasClosedOrWrittenToIsNotUsedAgain) {
     for (const auto& row : rows) {
         SCOPED_TRACE(row.name);
         // A stall of the machine may hold the server back until the next request is out.
-        with_patience([&]() -> std::string {
+        with_patience(milliseconds{24}, [&]() -> std::string {
             ScriptedServer server{[&](Peer& peer) {
                 if (!peer.read_request()) return;
                 peer.send(http_reply("ok"));
@@ -308,8 +308,8 @@ TEST(HostileHttp, WhoeverIsTooSlowTimesOutWhateverItSendsMeanwhile) {
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.name);
-        // A stall of more than 100 ms makes a good reply late too.
-        with_patience([&]() -> std::string {
+        // Stalls of 100 ms in all make a good reply late too.
+        with_patience(milliseconds{50}, [&]() -> std::string {
             ScriptedServer server{every_other(http_reply("ok"), row.misbehave)};
             const auto engine = started(
                 plan_of_text(scenario(server, true, R"(, "timeout": "100ms")")), one_connection());

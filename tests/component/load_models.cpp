@@ -39,9 +39,10 @@ private:
 const std::string one_request = R"({"j": {"steps": [{"name": "s", "http": "GET web/"}]}})";
 
 std::shared_ptr<const Plan> plan_for(const Server& server, const std::string& load,
-                                     const std::string& journeys = one_request) {
+                                     const std::string& journeys = one_request,
+                                     const std::string& slo = R"(["p90 <= 100ms"])") {
     const auto text = R"({"loadline": 1, "targets": {"web": "http://127.0.0.1:)" +
-                      std::to_string(server.port()) + R"("}, "slo": ["p90 <= 100ms"], "load": )" +
+                      std::to_string(server.port()) + R"("}, "slo": )" + slo + R"(, "load": )" +
                       load + R"(, "journeys": )" + journeys + "}";
     auto compiled = compile_text(text, "s.json");
     if (const auto* problems = std::get_if<std::vector<Diagnostic>>(&compiled)) {
@@ -116,6 +117,34 @@ TEST(LoadModels, TheIntendedRateOfTheTimelineFollowsTheStages) {
     EXPECT_THAT(intended, testing::ElementsAre(50, 100, 50));
     EXPECT_NEAR(result.measurement.intended_rate, 75, 1e-6) << "of the measured part";
     EXPECT_EQ(result.measurement.total.scheduled, 150U);
+}
+
+TEST(LoadModels, ASecondTellsWhatEachClauseJudgesOfItBeItOfAJourneyOrAStep) {
+    Server server{milliseconds{100}};
+    const auto plan = plan_for(
+        server, R"({"users": 2, "duration": "3s"})",
+        R"({"buy": {"steps": [{"name": "a", "http": "GET web/"}, {"name": "b", "http": "GET web/"},
+            {"name": "c", "http": "GET web/", "transaction": false, "expect": {"status": 404}}]}})",
+        R"(["p90 < 2s", "p90(journey:buy) < 250ms", "errors < 1%", "p90(c) < 50ms"])");
+    const auto result = run(plan);
+    ASSERT_EQ(result.clauses.size(), 4u);
+    EXPECT_EQ(result.clauses[1].word, VerdictWord::fail);
+    std::vector<ClauseCount> sums(4);
+    for (const auto& point : result.measurement.timeline) {
+        ASSERT_EQ(point.clauses.size(), 4u);
+        for (std::size_t i = 0; i < 4; ++i) {
+            sums[i].requests += point.clauses[i].requests;
+            sums[i].bad += point.clauses[i].bad;
+        }
+    }
+    const auto& total = result.measurement.total;
+    EXPECT_EQ(sums[0].requests, total.steps[0].count() + total.steps[1].count());
+    EXPECT_EQ(sums[0].bad, 0u);
+    EXPECT_EQ(sums[1].requests, total.journeys[0].count());
+    EXPECT_EQ(sums[1].bad, total.journeys[0].count()) << "though each step is fast enough";
+    EXPECT_EQ(sums[2].bad, 0u) << "what fails is no transaction";
+    EXPECT_EQ(sums[3].bad, total.steps[2].count());
+    ASSERT_TRUE(result.cause && result.cause->bad) << "something was compared";
 }
 
 TEST(LoadModels, AJourneyWithItsOwnRateGetsIt) {

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fstream>
 
+#include "machine_meter.hpp"
 #include "plan/compile.hpp"
 
 namespace loadline {
@@ -97,13 +99,21 @@ std::optional<std::uint64_t> MemoryPeak::growth() const {
     return status_kib("VmHWM:") * 1024 - before_;
 }
 
-void with_patience(const std::function<std::string()>& attempt) {
-    std::string problem;
-    for (int i = 0; i < 3; ++i) {
-        problem = attempt();
+void with_patience(Duration stall, const std::function<std::string()>& attempt) {
+    std::string seen;
+    for (int i = 1; i <= 3; ++i) {
+        MachineMeter meter;
+        const auto problem = attempt();
         if (problem.empty() || testing::Test::HasFailure()) return;
+        const auto longest = meter.stop().longest_stall();
+        seen += fmt::format("\nattempt {}: {}; the machine stalled for {} at most", i, problem,
+                            format_duration(longest));
+        if (longest < stall) {
+            FAIL() << "a stall of " << format_duration(stall) << " would explain it:" << seen;
+        }
+        std::fprintf(stderr, "%s\n", seen.c_str());
     }
-    ADD_FAILURE() << "three times: " << problem;
+    GTEST_SKIP() << "the machine stalled in each of three attempts" << seen;
 }
 
 }  // namespace loadline

@@ -53,9 +53,10 @@ inline constexpr bool sanitized = true;
 inline constexpr bool sanitized = false;
 #endif
 
-/// Judges what a noisy machine can spoil: `attempt` returns an empty text, or what went wrong
-/// *because the machine stalled*. Tried up to three times; fails with the last text. What no
-/// stall explains must be asserted inside, so that it fails at once.
-void with_patience(const std::function<std::string()>& attempt);
+/// Judges what a stall of the machine can spoil: `attempt` returns an empty text, or what went
+/// wrong as it does after a stall of `stall` or longer. When a meter beside it saw such a stall
+/// it is tried again, three times at most, and then skipped with all that was seen; on a machine
+/// that did not stall it fails at once. What no stall explains must be asserted inside.
+void with_patience(Duration stall, const std::function<std::string()>& attempt);
 
 }  // namespace loadline

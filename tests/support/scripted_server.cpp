@@ -90,6 +90,7 @@ std::optional<std::string> Peer::read_request() {
         }
         char more[16 * 1024];
         const auto n = ::recv(fd_, more, sizeof more, 0);
+        reset_ = n < 0 && errno == ECONNRESET;
         if (n <= 0) return {};
         unread_.append(more, static_cast<std::size_t>(n));
     }
@@ -98,8 +99,25 @@ std::optional<std::string> Peer::read_request() {
 std::string Peer::read_some(std::size_t most) {
     std::string bytes(most, '\0');
     const auto n = ::recv(fd_, bytes.data(), bytes.size(), 0);
+    reset_ = n < 0 && errno == ECONNRESET;
     bytes.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
     return bytes;
+}
+
+int Peer::tcp_state() const {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    ::getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length);
+    return info.tcpi_state;
+}
+
+std::string Peer::client() const {
+    sockaddr_in address{};
+    socklen_t length = sizeof address;
+    ::getpeername(fd_, reinterpret_cast<sockaddr*>(&address), &length);
+    char text[INET_ADDRSTRLEN] = "";
+    ::inet_ntop(AF_INET, &address.sin_addr, text, sizeof text);
+    return text;
 }
 
 bool Peer::send(std::string_view bytes) {

@@ -30,6 +30,15 @@ public:
     /// At most `most` of the bytes that come next; empty when the client left.
     std::string read_some(std::size_t most = 16 * 1024);
 
+    /// What came and is no whole request.
+    const std::string& unread() const { return unread_; }
+    /// Once a read has found nothing more: whether the client left with RST, not FIN.
+    bool was_reset() const { return reset_; }
+    /// The kernel's TCP state of this end: TCP_CLOSE_WAIT, ...
+    int tcp_state() const;
+    /// The client's address, without its port.
+    std::string client() const;
+
     /// False when the client left.
     bool send(std::string_view bytes);
     /// Sends `again` until so many bytes are out or the client left; returns how many went.
@@ -54,6 +63,7 @@ private:
     int fd_;
     std::atomic<int>* used_;  ///< null when this one is counted
     std::string unread_;
+    bool reset_ = false;
 };
 
 /// A server that does what a script says, on a free port of 127.0.0.1: one thread for each

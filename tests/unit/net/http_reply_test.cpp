@@ -36,6 +36,52 @@ Read read(const std::string& text, std::size_t piece, bool head = false, bool eo
     return read;
 }
 
+TEST(HttpReply, MayBeReadAlong) {
+    const std::string interim = "HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n";
+    const std::string head = "HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 9\r\n\r\n";
+    const auto text = interim + head + "nine byte";
+    for (const std::size_t piece : {1UL, 7UL, text.size()}) {
+        SCOPED_TRACE(piece);
+        HttpReplyParser parser;
+        parser.expect_head();
+        std::string pending;
+        std::size_t offered = 0;
+        auto status = ReplyStatus::incomplete;
+        while (status == ReplyStatus::incomplete) {
+            pending += text.substr(offered, piece);
+            offered = std::min(offered + piece, text.size());
+            std::size_t used = 0;
+            status = parser.feed(pending.data(), pending.size(), used);
+            pending.erase(0, used);
+            const auto of_head = interim.size() + head.size();
+            EXPECT_EQ(parser.head_complete(), offered >= of_head) << offered;
+            if (!parser.head_complete()) continue;
+            EXPECT_EQ(parser.view().status, 302);
+            EXPECT_EQ(parser.view().header("Location"), "/there");
+            EXPECT_EQ(parser.body_size(), offered - of_head);
+        }
+        EXPECT_EQ(status, ReplyStatus::complete);
+    }
+}
+
+TEST(HttpReply, ThatIsReadAlongMayBeOfAnySize) {
+    const std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\nbegin";
+    std::size_t used = 0;
+    HttpReplyParser parser;
+    parser.expect_head();
+    EXPECT_EQ(parser.feed(text.data(), text.size(), used), ReplyStatus::incomplete);
+    EXPECT_TRUE(parser.head_complete());
+    EXPECT_EQ(parser.body_size(), 5u);
+    parser.expect(false, true);
+    EXPECT_EQ(parser.feed(text.data(), text.size(), used), ReplyStatus::malformed) << "to be kept";
+    parser.expect_head();
+    const std::string plain = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nA: b\r\n\r\nhello";
+    EXPECT_EQ(parser.feed(plain.data(), plain.size(), used), ReplyStatus::complete);
+    EXPECT_TRUE(parser.head_complete());
+    EXPECT_EQ(parser.body_size(), 5u);
+    EXPECT_EQ(parser.view().header("a"), "b");
+}
+
 TEST(HttpReply, IsTheSameHoweverItIsSplit) {
     const struct {
         const char* text;
@@ -71,6 +117,22 @@ TEST(HttpReply, IsTheSameHoweverItIsSplit) {
             EXPECT_EQ(got.body, row.body);
             EXPECT_EQ(got.keep_alive, row.keep_alive);
         }
+    }
+}
+
+TEST(HttpReply, KeepsTheHeadersThatTellAProxyFromTheApplicationThoughNobodyAskedForTheReply) {
+    for (const std::string framing : {"Content-Length: 2\r\n\r\nok",
+                                      "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"}) {
+        SCOPED_TRACE(framing);
+        const std::string text =
+            "HTTP/1.1 200 OK\r\nserver: nginx\r\nX-Upstream-Response-Time: 0.2\r\n" + framing;
+        HttpReplyParser parser;
+        parser.expect(false, false);
+        std::size_t used = 0;
+        ASSERT_EQ(parser.feed(text.data(), text.size(), used), ReplyStatus::complete);
+        EXPECT_EQ(parser.view().header("Server"), "nginx");
+        EXPECT_EQ(parser.view().header("x-upstream-response-time"), "0.2");
+        EXPECT_EQ(parser.view().body, "");
     }
 }
 

@@ -738,7 +738,7 @@ constexpr const char* small_scenario =
  {"name": "a", "http": "POST web/${hot}?${k}", "headers": {"X": "${t}"}, "json": {"l": [1, "${uuid}"]}, "timeout": "1s", "transaction": true,
   "expect": {"status": [200], "bodyContains": "x", "headers": {"A": "b"}, "json": {"/a": 1}}},
  {"name": "r", "redis": ["GET", "${k}"], "on": "cache", "expect": {"equals": 1}, "capture": {"v": ""}}]}},
-"watch": {"port": 80, "close_wait": true}})json";
+"watch": {"port": 80, "close_wait": true, "probes": {"liveness": "web/", "readiness": {"tcpSocket": "cache", "periodSeconds": 5}}}})json";
 
 TEST(CompileDiagnostics, FlagsNameTheFlag) {
     Overrides flags;

@@ -157,7 +157,7 @@ TEST(ParseScenario, ReportsEveryStructuralErrorAtOnce) {
   "name": "a", "name": "b",
   "target": {"web": "http://h"},
   "load": {"durtion": "10s", "max-users": 5},
-  "churn": {"share": "5%"},
+  "invariants": [],
   "journeys": {
     "bet": {"step": []},
     "win": {"steps": [
@@ -191,9 +191,9 @@ s.json:5:30: error: key "max-users" is not served by this version of loadline
     5 |   "load": {"durtion": "10s", "max-users": 5},
       |                              ^~~~~~~~~~~
    hint: leave it out; nothing would be done with it
-s.json:6:3: error: key "churn" is not served by this version of loadline
-    6 |   "churn": {"share": "5%"},
-      |   ^~~~~~~
+s.json:6:3: error: key "invariants" is not served by this version of loadline
+    6 |   "invariants": [],
+      |   ^~~~~~~~~~~~
    hint: leave it out; nothing would be done with it
 s.json:8:5: error: "steps" is missing in a journey
     8 |     "bet": {"step": []},

@@ -15,6 +15,7 @@ Interval filled(int start, int end) {
     interval.steps[1].outcomes[static_cast<std::size_t>(Outcome::timeout)] = 1;
     interval.steps[1].response_time.record(Duration{100}, 4);
     interval.steps[1].bytes_in = 50;
+    interval.steps[1].origins = {1, 2, 3, 4, Duration{90}, Duration{80}};
     interval.journeys[0].response_time.record(Duration{200});
     interval.scheduled = 5;
     interval.started = 4;
@@ -22,6 +23,8 @@ Interval filled(int start, int end) {
     interval.sent = 4;
     interval.closes = 2;
     interval.connects = 3;
+    interval.churn.of(ChurnMode::half) = {1, 2, 3, 4, 5, 6};
+    interval.churn.fin_to_eof.record(Duration{20});
     interval.send_lag.record(Duration{10});
     interval.worker_cpu = Duration{70};
     interval.worker_cpu_busiest = Duration{70};
@@ -48,6 +51,8 @@ TEST(Interval, MergeAddsWorkersOfOneStretch) {
     EXPECT_EQ(a.steps[1].count(), 8u);
     EXPECT_EQ(a.steps[1].response_time.count(), 8u);
     EXPECT_EQ(a.steps[1].bytes_in, 100u);
+    EXPECT_EQ(a.steps[1].origins.http_504, 6u);
+    EXPECT_EQ(a.steps[1].origins.slow_upstream, Duration{160});
     EXPECT_EQ(a.journeys[0].response_time.count(), 2u);
     EXPECT_EQ(a.scheduled, 10u);
     EXPECT_EQ(a.started, 8u);
@@ -55,6 +60,16 @@ TEST(Interval, MergeAddsWorkersOfOneStretch) {
     EXPECT_EQ(a.sent, 8u);
     EXPECT_EQ(a.closes, 4u);
     EXPECT_EQ(a.connects, 6u);
+    const auto& half = a.churn.of(ChurnMode::half);
+    EXPECT_EQ(half.closes, 2u);
+    EXPECT_EQ(half.unmeasured, 4u);
+    EXPECT_EQ(half.answered_first, 6u);
+    EXPECT_EQ(half.server_first, 8u);
+    EXPECT_EQ(half.failed, 10u);
+    EXPECT_EQ(half.not_kept, 12u);
+    EXPECT_EQ(a.churn.of(ChurnMode::fin_idle).closes, 0u);
+    EXPECT_EQ(a.churn.sum().closes, 2u);
+    EXPECT_EQ(a.churn.fin_to_eof.count(), 2u);
     EXPECT_EQ(a.send_lag.count(), 2u);
     EXPECT_EQ(a.worker_cpu, Duration{160});
     EXPECT_EQ(a.worker_cpu_busiest, Duration{90});
@@ -94,8 +109,10 @@ TEST(Interval, ClearKeepsTheShape) {
     EXPECT_EQ(interval.steps.size(), 2u);
     EXPECT_EQ(interval.steps[1].count(), 0u);
     EXPECT_EQ(interval.steps[1].response_time.count(), 0u);
+    EXPECT_EQ(interval.steps[1].origins.http_504, 0u);
     EXPECT_EQ(interval.journeys[0].response_time.count(), 0u);
     EXPECT_EQ(interval.send_lag.count(), 0u);
+    EXPECT_EQ(interval.churn.sum().closes + interval.churn.fin_to_eof.count(), 0u);
     EXPECT_EQ(interval.scheduled + interval.sent + interval.in_flight, 0u);
     EXPECT_EQ(interval.end, TimePoint{});
 }

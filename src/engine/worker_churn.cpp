@@ -1,0 +1,415 @@
+#include <algorithm>
+#include <cmath>
+
+#include "engine/worker.hpp"
+
+// Churn: journeys that end their connection in a mode of their own. Such a journey has a
+// connection to itself. In a measured mode its last exchange is like any other, and the
+// connection ends after the answer; in the others the user goes when the request is out, and the
+// connection does the rest alone (`leaving`). The mode is drawn with the arrival, before
+// anything is known of the server: a slow answer cannot choose whether it is measured.
+namespace loadline {
+using boost::system::error_code;
+using State = PooledConnection::State;
+
+namespace {
+
+constexpr double slow_slice_s = 0.1;                // at least
+constexpr std::size_t smallest_slow_buffer = 4096;  // of the kernel, doubled by it
+
+/// What `partial` sends: half of the body, of a request without one half of its head.
+std::string_view half_of(std::string_view request) {
+    const auto blank = request.find("\r\n\r\n");
+    if (blank == std::string_view::npos) return request.substr(0, request.size() / 2);
+    const auto head = blank + 4, body = request.size() - head;
+    return request.substr(0, body > 0 ? head + body / 2 : head / 2);
+}
+
+}  // namespace
+
+/// How the journey of the next arrival ends its connection. Drawn for every arrival in turn, so
+/// that the same seed gives the same modes.
+std::optional<ChurnMode> Worker::draw_churn() {
+    if (!plan_->churn.any()) return {};
+    return plan_->churn.pick(churn_rng_.uniform());
+}
+
+ChurnCounts& Worker::counts_of(ChurnMode mode) { return interval_of(now_).churn.of(mode); }
+
+/// The other pool of the same target; null where nothing churns.
+ConnectionPool* Worker::other_pool(const ConnectionPool& pool) {
+    if (pools_.size() == plan_->targets.size()) return nullptr;
+    const auto n = plan_->targets.size();
+    return &pools_[pool.target_index + (pool.churn ? 0 : n)];
+}
+
+/// Where the connection for the user's exchange comes from.
+ConnectionPool& Worker::pool_of(const User& user) {
+    const auto target = plan_->steps[user.step].target;
+    return pools_[churns_at(user, target) ? plan_->targets.size() + target : target];
+}
+
+bool Worker::churns_at(const User& user, std::uint32_t target) const {
+    return user.churn && plan_->journeys[user.journey].churn->target == target;
+}
+
+/// Whether the exchange under way is the last on the connection of a journey that churns.
+bool Worker::is_last(const User& user) const {
+    return user.churn && user.next_action == plan_->journeys[user.journey].churn->action + 1;
+}
+
+/// Whether the exchange that is due ends the journey unmeasured.
+bool Worker::abandons(const User& user) const {
+    if (!user.churn || user.next_action == 0) return false;
+    return ends_unmeasured(user.journey, *user.churn, user.next_action - 1);
+}
+
+/// Whether a journey that churns so ends unmeasured with this action.
+bool Worker::ends_unmeasured(std::uint32_t journey, ChurnMode mode, std::size_t action) const {
+    if (is_measured(mode)) return false;
+    const auto& plan = plan_->journeys[journey];
+    if (mode != ChurnMode::open) return action == plan.churn->action;
+    const auto* due = std::get_if<ExchangeAction>(&plan.actions[action]);
+    return due && plan_->steps[due->step].target == plan.churn->target;
+}
+
+/// Whether an arrival that starts no journey is missed by nobody: its first exchange would have
+/// ended it unmeasured.
+bool Worker::starts_unmeasured(const Arrival& arrival) const {
+    const auto& journey = plan_->journeys[arrival.journey];
+    return arrival.churn && journey.churn &&
+           ends_unmeasured(arrival.journey, *arrival.churn, first_exchange(journey));
+}
+
+/// Prepares the connection of a journey that churns for its opening.
+void Worker::prepare_churn(PooledConnection& connection) {
+    const auto& user = *connection.opened_for;
+    connection.churn = user.churn;
+    const bool slow = user.churn == ChurnMode::slow_read && is_last(user);
+    connection.link.limit_receive_buffer(slow ? slow_read_buffer() : 0);
+}
+
+/// `open`: connected, and that was all.
+void Worker::leave_unsent(PooledConnection& connection) {
+    auto& pool = pools_[connection.pool];
+    auto& user = *std::exchange(connection.opened_for, nullptr);
+    --pool.connecting;
+    ++interval_of(now_).connects;
+    auto& counts = counts_of(ChurnMode::open);
+    ++counts.unmeasured;
+    ++counts.closes;
+    close(connection, true);
+    end_journey(user, Outcome::ok);
+    grow(pool);
+}
+
+/// Sends the journey's last request, or half of it; then the user goes, and the connection ends
+/// as its mode says.
+void Worker::leave(User& user, PooledConnection& connection) {
+    const auto& step = plan_->steps[user.step];
+    const auto mode = *user.churn;
+    std::string_view request = step.fixed_request;
+    if (request.empty()) {
+        render_request(step, context(user), scratch_, connection.request);
+        request = connection.request;
+    }
+    if (mode == ChurnMode::partial) request = half_of(request);
+    connection.last_step = user.step;
+    connection.owner = nullptr;
+    connection.answered = false;
+    connection.state = State::leaving;
+    ++leaving_;
+    connection.link.expect(step.head_request, false);
+    user.timing.sent = connection.left = now_ = Clock::now();
+    connection.leave_by = now_ + step.timeout;
+    if (mode == ChurnMode::timeout) connection.leave_by += plan_->churn.timeout_after;
+    if (ends_in_flight(mode)) connection.leave_by += plan_->churn.inflight_after;
+    record_sent(user, interval_of(user.timing.intended));
+    ++counts_of(mode).unmeasured;
+    request_left(connection, connection.link.send(request));
+    end_journey(user, Outcome::ok);
+}
+
+/// The last request went out, or as far as `ec` says.
+void Worker::request_left(PooledConnection& connection, error_code ec) {
+    if (ec == boost::asio::error::would_block) return wait_writable(connection);
+    if (ec) return lost_first(connection);
+    const auto& churn = plan_->churn;
+    switch (*connection.churn) {
+        case ChurnMode::fin_inflight:
+        case ChurnMode::rst_inflight:
+            if (churn.inflight_after == Duration{}) return depart(connection);
+            depart_at(connection, connection.left + churn.inflight_after);
+            return start_read(connection);
+        case ChurnMode::timeout:
+            depart_at(connection, connection.left + churn.timeout_after);
+            return start_read(connection);
+        case ChurnMode::half:
+            return half_close(connection);
+        case ChurnMode::slow_read:
+            connection.link.limit_receive_buffer(slow_read_buffer());
+            return depart_at(connection, now_ + slow_read_slice());
+        case ChurnMode::reuse_race:
+            return start_read(connection);
+        default:
+            return depart(connection);
+    }
+}
+
+/// Our FIN is the close that the server must answer with its own.
+void Worker::half_close(PooledConnection& connection) {
+    if (connection.link.half_close()) return lost_first(connection);
+    auto& pool = pools_[connection.pool];
+    ++pool.closes;
+    ++interval_of(now_).closes;
+    ++counts_of(ChurnMode::half).closes;
+    connection.left = now_;
+    connection.leave_by = now_ + plan_->steps[connection.last_step].timeout;
+    start_read(connection);
+}
+
+void Worker::depart_at(PooledConnection& connection, TimePoint due) {
+    departures_.push_back({due, &connection, connection.link.epoch()});
+    std::push_heap(departures_.begin(), departures_.end());
+}
+
+void Worker::start_departures() {
+    while (!departures_.empty() && departures_.front().due <= now_) {
+        std::pop_heap(departures_.begin(), departures_.end());
+        const auto departure = departures_.back();
+        departures_.pop_back();
+        auto& connection = *departure.connection;
+        if (departure.epoch != connection.link.epoch()) continue;
+        if (connection.churn == ChurnMode::slow_read) {
+            connection.slice_began = departure.due;
+            connection.slice_left = slow_read_bytes();
+            start_read(connection);
+        } else if (connection.churn == ChurnMode::reuse_race) {
+            race(connection);
+        } else {
+            depart(connection);
+        }
+    }
+}
+
+bool Worker::reads_slowly(const PooledConnection& connection) {
+    return connection.state == State::leaving && connection.churn == ChurnMode::slow_read;
+}
+
+/// What slow-read takes in one slice of time: whole bytes.
+std::size_t Worker::slow_read_bytes() const {
+    const auto bytes = plan_->churn.slow_rate * slow_slice_s;
+    return std::max<std::size_t>(1, static_cast<std::size_t>(bytes));
+}
+
+/// How long they take at the rate.
+Duration Worker::slow_read_slice() const {
+    const auto bytes = static_cast<double>(slow_read_bytes());
+    return Duration{std::llround(1e9 * bytes / plan_->churn.slow_rate)};
+}
+
+/// What the kernel keeps for us: no more than a slice needs, so that the server must wait.
+int Worker::slow_read_buffer() const {
+    return static_cast<int>(std::max(smallest_slow_buffer, slow_read_bytes()));
+}
+
+/// A part of a slow answer has come: more of it at once, or when its slice is over.
+void Worker::read_slowly(PooledConnection& connection, std::size_t got) {
+    connection.slice_left -= std::min(got, connection.slice_left);
+    if (connection.slice_left > 0) return start_read(connection);
+    depart_at(connection, std::max(now_, connection.slice_began + slow_read_slice()));
+}
+
+/// Closes a connection whose request has no answer yet; what is there of one is thrown away.
+void Worker::depart(PooledConnection& connection) {
+    const auto mode = *connection.churn;
+    const auto unread = connection.link.drop_unread();
+    if (unread == Connection::Unread::end) return lost_first(connection);
+    // Over TLS these may be session tickets, which say nothing of the answer.
+    const bool answered = unread == Connection::Unread::bytes && !connection.link.tls() &&
+                          (ends_in_flight(mode) || mode == ChurnMode::timeout);
+    auto& counts = counts_of(mode);
+    ++(answered ? counts.answered_first : counts.closes);
+    end_connection(connection);
+}
+
+/// Closes by our own doing, with FIN or RST as the mode has it.
+void Worker::end_connection(PooledConnection& connection) {
+    if (ends_with_reset(*connection.churn)) connection.link.prepare_reset();
+    auto& pool = pools_[connection.pool];
+    close(connection, true);
+    grow(pool);
+}
+
+/// The server ended the connection before we could.
+void Worker::lost_first(PooledConnection& connection) {
+    ++counts_of(*connection.churn).server_first;
+    auto& pool = pools_[connection.pool];
+    close(connection, false);
+    grow(pool);
+}
+
+/// What came is no HTTP: nothing more can be read here, not even to the end of stream.
+void Worker::end_malformed(PooledConnection& connection) {
+    ++counts_of(*connection.churn).server_first;
+    auto& pool = pools_[connection.pool];
+    close(connection, !is_half_closed(connection));  // its FIN has been counted
+    grow(pool);
+}
+
+/// What comes on a connection that its user has left.
+void Worker::on_leaving_read(PooledConnection& connection, error_code ec, std::size_t n) {
+    const auto mode = *connection.churn;
+    auto& link = connection.link;
+    if (ec)
+        return ec == boost::asio::error::eof && is_half_closed(connection)
+                   ? end_of_half(connection, now_ - connection.left)
+                   : lost_first(connection);
+    if (connection.answered) return start_read(connection);  // bytes behind the answer
+    const auto status = link.received(n);
+    if (status == ReplyStatus::incomplete) {
+        if (mode == ChurnMode::slow_read) return read_slowly(connection, n);
+        return start_read(connection);
+    }
+    if (status == ReplyStatus::malformed) return end_malformed(connection);
+    connection.answered = true;
+    ++answers_[pools_[connection.pool].target_index];
+    if (mode == ChurnMode::half) return start_read(connection);
+    auto& counts = counts_of(mode);
+    if (mode == ChurnMode::reuse_race && !link.reusable()) return lost_first(connection);
+    const bool as_planned = mode == ChurnMode::slow_read || mode == ChurnMode::reuse_race;
+    ++(as_planned ? counts.closes : counts.answered_first);
+    end_connection(connection);
+}
+
+/// Whether our FIN is out, and the server's is waited for.
+bool Worker::is_half_closed(const PooledConnection& connection) {
+    return connection.state == State::leaving && connection.churn == ChurnMode::half &&
+           !connection.writing;
+}
+
+/// The server's end of stream has come, `after` our FIN; or it never will.
+void Worker::end_of_half(PooledConnection& connection, Duration after) {
+    interval_of(now_).churn.fin_to_eof.record(after);
+    auto& pool = pools_[connection.pool];
+    close(connection, false);  // it was counted when our FIN went out
+    grow(pool);
+}
+
+/// A connection that has been leaving for too long.
+void Worker::give_up(PooledConnection& connection) {
+    if (is_half_closed(connection)) return end_of_half(connection, Histogram::unanswered);
+    if (connection.churn == ChurnMode::reuse_race) {
+        return end_connection(connection);  // no answer either: no race was lost or won
+    }
+    depart(connection);
+}
+
+/// The last exchange of a journey has its answer, or an earlier one has.
+void Worker::answered_churner(PooledConnection& connection, bool reusable) {
+    if (!connection.last_sent && reusable) return connection_free(connection);
+    auto& pool = pools_[connection.pool];
+    if (!reusable) {
+        if (connection.last_sent) return lost_first(connection);
+        close(connection, false);
+        return grow(pool);
+    }
+    const auto mode = *connection.churn;
+    if (mode == ChurnMode::reuse_race || mode == ChurnMode::burst_end) return park(connection);
+    ++counts_of(mode).closes;
+    end_connection(connection);
+}
+
+/// Keeps the connection for the race or the burst, unless enough are kept: half of the cap, and
+/// the size of the burst. Those beyond it are closed at once.
+void Worker::park(PooledConnection& connection) {
+    const auto& churn = plan_->churn;
+    const bool burst = connection.churn == ChurnMode::burst_end;
+    const auto size =
+        churn.burst_size / share_.count + (share_.index < churn.burst_size % share_.count);
+    if (burst && now_ >= window_.measure_end()) {
+        ++counts_of(ChurnMode::burst_end).closes;  // answered while the others' burst was made
+        return end_connection(connection);
+    }
+    if (parked_ >= pools_[connection.pool].cap / 2 || (burst && bursting_ >= size)) {
+        ++counts_of(*connection.churn).not_kept;
+        return end_connection(connection);
+    }
+    connection.state = State::parked;
+    connection.owner = nullptr;
+    ++parked_;
+    bursting_ += burst;
+    if (burst) return;
+    const auto jitter = churn.idle_jitter.count();
+    depart_at(connection, now_ + churn.idle_timeout + Duration{rng_.between(-jitter, jitter)});
+}
+
+/// Sends the last request once more, when the server may be closing the connection.
+void Worker::race(PooledConnection& connection) {
+    const auto& step = plan_->steps[connection.last_step];
+    connection.state = State::leaving;
+    --parked_;
+    ++leaving_;
+    connection.answered = false;
+    connection.left = now_;
+    connection.leave_by = now_ + step.timeout;
+    connection.link.expect(step.head_request, false);
+    ++interval_of(now_).sent;
+    ++counts_of(ChurnMode::reuse_race).unmeasured;
+    const auto& request = step.fixed_request.empty() ? connection.request : step.fixed_request;
+    request_left(connection, connection.link.send(request));
+}
+
+/// The end of the load: all connections that were kept for it close at once.
+void Worker::burst() {
+    burst_made_ = true;
+    for (auto& pool : pools_) {
+        for (std::size_t i = 0; pool.churn && i < pool.all.size(); ++i) {
+            auto& connection = *pool.all[i];
+            if (!kept_for_burst(connection)) continue;
+            const bool gone = connection.link.peer_gone();
+            auto& counts = counts_of(ChurnMode::burst_end);
+            ++(gone ? counts.server_first : counts.closes);
+            close(connection, !gone);
+        }
+        if (pool.churn) grow(pool);
+    }
+}
+
+bool Worker::kept_for_burst(const PooledConnection& connection) {
+    return connection.state == State::parked && connection.churn == ChurnMode::burst_end;
+}
+
+/// The window is over: what has not left by now is closed as any other connection. Servers that
+/// never close are the slowest of all, so a missing end of stream is recorded as one.
+void Worker::cut_off_churners(ConnectionPool& pool) {
+    for (std::size_t i = 0; pool.churn && i < pool.all.size(); ++i) {
+        auto& connection = *pool.all[i];
+        if (connection.state != State::leaving && connection.state != State::parked) continue;
+        if (connection.state == State::parked) ++counts_of(*connection.churn).not_kept;
+        const bool half_closed = is_half_closed(connection);
+        if (half_closed) interval_of(now_).churn.fin_to_eof.record(Histogram::unanswered);
+        close(connection, !half_closed);
+    }
+    departures_.clear();
+}
+
+/// The journey ended before its last exchange: its connection closes as any other.
+void Worker::let_go(User& user) {
+    const auto index = plan_->targets.size() + plan_->journeys[user.journey].churn->target;
+    const auto& all = user.connections();
+    auto* connection = index < all.size() ? all[index] : nullptr;
+    user.churn.reset();
+    if (!connection || connection->owner != &all) return;
+    close(*connection, true);
+    grow(pools_[index]);
+}
+
+/// An exchange that nobody would have measured got no connection.
+void Worker::fail_unmeasured(User& user, Outcome outcome) {
+    ++counts_of(*user.churn).failed;
+    keep_example(user, outcome);
+    end_journey(user, outcome);
+}
+
+}  // namespace loadline

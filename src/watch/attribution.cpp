@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -93,7 +94,7 @@ std::string printable_command(std::string_view cmdline) {
     }
     std::replace_if(
         text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-    if (text.size() > command_length) text = text.substr(0, command_length - 3) + "...";
+    if (text.size() > command_length) text.replace(command_length - 3, text.npos, "...");
     return text;
 }
 
@@ -115,7 +116,10 @@ std::optional<ProcessInfo> find_owner(std::uint32_t inode) {
     return ProcessInfo{*lowest, command_of(*lowest)};
 }
 
-bool process_exists(int pid) { return ::access(fmt::format("/proc/{}", pid).c_str(), F_OK) == 0; }
+bool process_exists(int pid) {
+    // EPERM: /proc is mounted with hidepid=1, which shows that it is there and nothing else.
+    return ::access(fmt::format("/proc/{}", pid).c_str(), F_OK) == 0 || errno == EPERM;
+}
 
 std::optional<std::uint32_t> open_fds(int pid) {
     const auto path = fmt::format("/proc/{}/fd", pid);

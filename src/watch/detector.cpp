@@ -6,6 +6,7 @@
 
 #include "stats/quantile.hpp"
 #include "watch/detector_text.hpp"
+#include "watch/kernel_counters.hpp"
 
 namespace loadline {
 namespace {
@@ -14,6 +15,7 @@ constexpr std::uint64_t leak_needs = 3;
 constexpr std::uint64_t exercise_needs = 20;
 constexpr std::size_t evidence_rows = 20;
 constexpr Duration dwell_of_a_healthy_server = std::chrono::seconds{1};
+constexpr Duration settle_is_enough = std::chrono::seconds{60};
 
 StuckSocket evidence(const CloseWaitStay& stay, TimePoint now) {
     StuckSocket stuck;
@@ -32,18 +34,21 @@ StuckSocket evidence(const CloseWaitStay& stay, TimePoint now) {
 struct Stays {
     std::vector<StuckSocket> old;
     std::uint64_t young = 0, before = 0;
+    std::uint64_t outlived = 0;  ///< of the old ones those that outlived an exchange of the server
 };
 
 Stays part(const CloseWaitTracker& tracker, const DetectorInput& input, bool exclude_before) {
     Stays stays;
     for (const auto& [cookie, stay] : tracker.live()) {
         if (stay.missed > 0) continue;  // not in the last sample
-        if (exclude_before && stay.before_load) {
+        const bool gone_soon = stay.other_server && !tracker.outlived(stay, input.tau);
+        if (gone_soon || (exclude_before && stay.before_load)) {
             ++stays.before;
         } else if (stay.age_at_least(input.now) < input.tau) {
             ++stays.young;
         } else {
             stays.old.push_back(evidence(stay, input.now));
+            stays.outlived += stay.other_server;
         }
     }
     std::sort(stays.old.begin(), stays.old.end(), [](const auto& a, const auto& b) {
@@ -86,6 +91,7 @@ SocketReport start_report(const CloseWaitTracker& tracker, const DetectorInput& 
     SocketReport report;
     report.port = input.port;
     report.tau = input.tau;
+    report.source = input.source;
     report.closes = load.closes;
     report.leaked = stays.old.size();
     report.before = stays.before;
@@ -122,8 +128,8 @@ void add_leak_fraction(SocketReport& report, const SocketEvidence& e, std::uint6
 void add_flags(SocketReport& report, const SocketEvidence& e, bool invisible) {
     report.fd_exhausted = e.fd_exhausted();
     if (report.fd_exhausted) {
-        report.flags.push_back(
-            fmt::format("FD_EXHAUSTED: {} of {} file descriptors in use", e.fds_max, *e.fd_limit));
+        report.flags.push_back(fmt::format("FD_EXHAUSTED: {} of {} file descriptors in use",
+                                           e.fds_max, *e.fds_max_limit));
     }
     if (e.accept_stall() && report.word != SocketWord::accept_stall) {
         report.flags.push_back(fmt::format("ACCEPT_STALL: {} connections in an accept queue of {}",
@@ -190,8 +196,8 @@ SocketWord word_of_load(const SocketReport& report, const SocketEvidence& e, con
     return word_of_few(report, e);
 }
 
-/// A word that says nothing when the server was exchanged meanwhile.
-bool needs_the_same_server(SocketWord word) {
+/// A word that says nothing when the server was exchanged meanwhile, or was out of sight.
+bool needs_the_whole_watch(SocketWord word) {
     return word == SocketWord::ok || word == SocketWord::transient ||
            word == SocketWord::not_exercised || word == SocketWord::reclaimed ||
            word == SocketWord::bounded;
@@ -210,6 +216,60 @@ SocketWord word_of_alone(const SocketReport& report, const SocketEvidence& e, st
     return report.leaked > 0 ? SocketWord::inconclusive : word_of_few(report, e);
 }
 
+/// "missiond" of "/usr/bin/missiond --listen ...": the whole command is a fact of its own.
+std::string_view program_of(std::string_view command) {
+    command = command.substr(0, command.find(' '));
+    return command.substr(command.rfind('/') + 1);  // npos + 1 is 0
+}
+
+/// Summed over the samples: each watch counts from its own start.
+std::optional<std::uint64_t> overflows(std::span<const SocketSample> samples) {
+    std::optional<std::uint64_t> sum;
+    std::optional<KernelUse> before;
+    for (const auto& sample : samples) {
+        if (!sample.kernel) continue;
+        sum = sum.value_or(0);
+        if (before) *sum += counted_since(*sample.kernel, *before).listen_overflows;
+        before = sample.kernel;
+    }
+    return sum;
+}
+
+/// The part of the load that met the server that is there now. Its requests are not known.
+LoadFacts since(LoadFacts load, TimePoint at) {
+    if (at <= load.begin) return load;
+    const auto before = LoadStretch{{}, {}, {}, load.closes, load.closed, false}.closes_until(at);
+    std::erase_if(load.closed, [&](const auto& count) { return count.at <= at; });
+    for (auto& count : load.closed) count.closes -= before;
+    load.closes -= before;
+    load.requests = 0;
+    load.begin = std::min(at, load.end);
+    return load;
+}
+
+bool same_server(const DetectorInput& input) { return input.listener == ListenerFate::kept; }
+
+/// Why the word cannot be given: the server was exchanged, or out of sight. Else nothing.
+std::optional<std::string> doubt_of(SocketWord word, const DetectorInput& input,
+                                    std::uint64_t outlived) {
+    const auto interrupted = interrupted_text(input, outlived);
+    if (interrupted && needs_the_whole_watch(word)) return interrupted;
+    const bool doubtful = needs_the_whole_watch(word) || word == SocketWord::inconclusive;
+    if (input.gap.matters && doubtful) return input.gap.text;
+    return {};
+}
+
+/// What happened to server and watch, where the word stands in spite of it.
+void add_interruptions(SocketReport& report, const DetectorInput& input, std::uint64_t outlived) {
+    const auto interrupted = interrupted_text(input, outlived);
+    if (interrupted && report.text != *interrupted) {
+        const bool gone = input.listener == ListenerFate::gone;
+        report.flags.push_back((gone ? "SERVER_GONE: " : "SERVER_RESTARTED: ") + *interrupted);
+    }
+    const auto& gap = input.gap.text;
+    if (!gap.empty() && report.text != gap) report.flags.push_back("WATCH_GAP: " + gap);
+}
+
 }  // namespace
 
 Duration socket_tau(std::optional<Duration> given, Duration slowest_response) {
@@ -218,7 +278,8 @@ Duration socket_tau(std::optional<Duration> given, Duration slowest_response) {
 }
 
 SocketReport judge_load(const CloseWaitTracker& tracker, const DetectorInput& input,
-                        const LoadFacts& load) {
+                        const LoadFacts& whole) {
+    const auto load = tracker.begun_anew() ? since(whole, *tracker.begun_anew()) : whole;
     const LoadStretch stretch{load.begin, load.end, input.now, load.closes, load.closed, false};
     const auto e = gather_evidence(tracker, input.samples, stretch, input.tau);
     const auto stays = part(tracker, input, true);
@@ -229,26 +290,33 @@ SocketReport judge_load(const CloseWaitTracker& tracker, const DetectorInput& in
     }
     add_leak_fraction(report, e, load.requests);
     report.word = word_of_load(report, e, stays, load);
-    const auto interrupted = interrupted_text(input);
-    if (interrupted && needs_the_same_server(report.word)) {
+    if (const auto doubt = doubt_of(report.word, input, stays.outlived)) {
         report.word = SocketWord::inconclusive;
-        report.text = *interrupted;
+        report.text = *doubt;
     } else {
         report.text = load_text({report, e, input, load, stays.young});
     }
     const auto bar = std::max(5.0, 0.002 * static_cast<double>(load.closes));
     add_flags(report, e,
-              !interrupted && static_cast<double>(e.invisible) >= bar &&
+              same_server(input) && static_cast<double>(e.invisible) >= bar &&
                   4 * e.invisible_late >= e.invisible);
+    add_interruptions(report, input, stays.outlived);
     return report;
 }
 
 SocketReport judge_alone(const CloseWaitTracker& tracker, const DetectorInput& input) {
     LoadStretch stretch{input.now, input.now, input.now, 0, {}, true};
     if (!input.samples.empty()) {
-        stretch.begin = input.samples.front().at;
-        stretch.closes = input.samples.back().seen;
-        for (const auto& sample : input.samples) stretch.closed.push_back({sample.at, sample.seen});
+        stretch.begin = tracker.begun_anew().value_or(input.samples.front().at);
+        std::uint64_t before = 0;  // of a server that is there no more
+        for (const auto& sample : input.samples) {
+            if (sample.at < stretch.begin) {
+                before = sample.seen;
+            } else {
+                stretch.closed.push_back({sample.at, sample.seen - before});
+            }
+        }
+        stretch.closes = input.samples.back().seen - before;
     }
     const auto e = gather_evidence(tracker, input.samples, stretch, input.tau);
     const auto stays = part(tracker, input, false);
@@ -262,17 +330,22 @@ SocketReport judge_alone(const CloseWaitTracker& tracker, const DetectorInput& i
         std::count_if(stays.old.begin(), stays.old.end(),
                       [&](const auto& s) { return s.age_at_least >= 2 * input.tau; }));
     report.word = word_of_alone(report, e, sure, watched);
-    const auto interrupted = interrupted_text(input);
-    if (interrupted && needs_the_same_server(report.word)) {
+    if (const auto doubt = doubt_of(report.word, input, stays.outlived)) {
         report.word = SocketWord::inconclusive;
-        report.text = *interrupted;
+        report.text = *doubt;
     } else {
         report.text = alone_text(report, e, sure, watched);
     }
-    add_flags(
-        report, e,
-        !interrupted && e.invisible >= 5 && e.invisible_trend.z >= 3 && e.invisible_trend.low > 0);
+    add_flags(report, e,
+              same_server(input) && e.invisible >= 5 && e.invisible_trend.z >= 3 &&
+                  e.invisible_trend.low > 0);
+    add_interruptions(report, input, stays.outlived);
     return report;
+}
+
+Duration settle_length(Duration tau, Duration period) {
+    const auto first_seen_by = 2 * period;  // from /proc a socket is as old as our first sight
+    return std::max(std::min<Duration>(2 * tau, settle_is_enough), tau + first_seen_by);
 }
 
 Duration sampling_period(Duration cost) {
@@ -286,10 +359,11 @@ void complete_report(SocketReport& report, const std::optional<ProcessInfo>& hol
         report.pid = holder->pid;
         report.command = holder->command;
         if (report.word == SocketWord::leak_confirmed) {
-            report.text += fmt::format(" (pid {}, {})", holder->pid, holder->command);
+            report.text += fmt::format(" (pid {}, {})", holder->pid, program_of(holder->command));
         }
     }
     if (samples.empty()) return;
+    report.listen_overflows = overflows(samples);
     std::vector<Duration> costs;
     for (const auto& sample : samples) {
         report.close_wait_max = std::max(report.close_wait_max, sample.close_wait);

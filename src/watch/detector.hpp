@@ -9,6 +9,7 @@
 #include "watch/evidence.hpp"
 #include "watch/socket_report.hpp"
 #include "watch/tracker.hpp"
+#include "watch/watch_gap.hpp"
 
 namespace loadline {
 
@@ -27,7 +28,9 @@ struct DetectorInput {
     Duration tau{};                         ///< as old as this is stale
     std::span<const SocketSample> samples;  ///< all, oldest first
     ListenerFate listener = ListenerFate::kept;
-    std::string unreadable;  ///< why the last sample failed; empty: it did not
+    std::string unreadable;   ///< why the last sample failed; empty: it did not
+    WatchGap gap = {};        ///< of a watcher elsewhere
+    std::string source = {};  ///< who took the samples; empty: we did
 };
 
 /// What the load did: known in `run` and `search`, not to a watcher that stands alone.
@@ -66,11 +69,12 @@ constexpr Duration load_for_a_trend(Duration tau) { return tau + std::chrono::se
 ///   SUSPECT         at least 3 are left, but they did not rise: the closes were too few (below
 ///                   20), too late, or the load too short (below tau + 8 s) to see it
 ///   INCONCLUSIVE    the settle time was cut short, what is there is young, or the server stopped
-///                   or was restarted meanwhile
+///                   or was restarted meanwhile, or the samples have a gap that matters
 ///
 /// Flags: ACCEPT_STALL the accept queue was at 90 % of its backlog; FD_EXHAUSTED the process used
 /// 95 % of its descriptors; FD_LEAK_INVISIBLE at least 5 and 0.2 % of the closes became
-/// descriptors that no TCP table shows.
+/// descriptors that no TCP table shows; SERVER_RESTARTED, SERVER_GONE and WATCH_GAP where the
+/// word stands although the server was exchanged or stopped, or samples are missing.
 ///
 /// Pure: a function of its arguments. Fills everything but the owner and the sampling figures.
 SocketReport judge_load(const CloseWaitTracker& tracker, const DetectorInput& input,
@@ -91,6 +95,9 @@ SocketReport judge_alone(const CloseWaitTracker& tracker, const DetectorInput& i
 /// Adds who holds the sockets, and what the sampling took.
 void complete_report(SocketReport& report, const std::optional<ProcessInfo>& holder,
                      std::span<const SocketSample> samples);
+
+/// How long the server may take to settle: see SocketSource::settle_time.
+Duration settle_length(Duration tau, Duration period);
 
 /// How long the watcher pauses after a sample of this CPU time: 100 times as long, between
 /// 250 ms and 2 s.

@@ -145,22 +145,32 @@ std::string sentence(const LoadTextInput& of) {
 }  // namespace
 
 std::optional<std::string> blind_text(const DetectorInput& input) {
+    if (!input.unreadable.empty() && input.port == 0) {
+        return "the server's sockets were not seen: " + input.unreadable;
+    }
     if (!input.unreadable.empty()) {
         return fmt::format("the sockets of port {} cannot be seen: {}", input.port,
                            input.unreadable);
     }
     if (input.listener == ListenerFate::never_seen) {
         return fmt::format(
-            "nothing listens on port {} in this network namespace: watch where the server runs",
+            "nothing listens on port {} in the watched network namespace: watch where the server "
+            "runs (--watch-container-pid)",
             input.port);
     }
     return {};
 }
 
-std::optional<std::string> interrupted_text(const DetectorInput& input) {
+std::optional<std::string> interrupted_text(const DetectorInput& input, std::uint64_t outlived) {
     if (input.listener == ListenerFate::gone) {
         return fmt::format("the server stopped listening on port {} while it was watched",
                            input.port);
+    }
+    if (input.listener == ListenerFate::replaced && outlived > 0) {
+        return fmt::format(
+            "another socket listens on port {} now, but {} of before {} still held: the process "
+            "that listened before has not ended",
+            input.port, sockets(outlived), are(outlived));
     }
     if (input.listener == ListenerFate::replaced) {
         return fmt::format(

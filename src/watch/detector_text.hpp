@@ -8,8 +8,9 @@ namespace loadline {
 /// Why there is nothing to judge; nothing when there is.
 std::optional<std::string> blind_text(const DetectorInput& input);
 
-/// What a change of server makes doubtful: its sockets ended with it. Else nothing.
-std::optional<std::string> interrupted_text(const DetectorInput& input);
+/// What a change of server makes doubtful: its sockets ended with it, but for those that outlived
+/// it. Else nothing.
+std::optional<std::string> interrupted_text(const DetectorInput& input, std::uint64_t outlived);
 
 struct LoadTextInput {
     const SocketReport& report;  ///< with its word

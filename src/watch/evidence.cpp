@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "stats/quantile.hpp"
 
@@ -25,7 +26,7 @@ std::vector<Span> stays_of(const CloseWaitTracker& tracker, const LoadStretch& l
     std::vector<Span> stays;
     stays.reserve(tracker.live().size() + tracker.ended().size());
     for (const auto& [cookie, stay] : tracker.live()) {
-        if (stay.before_load && !load.with_before) continue;
+        if (stay.other_server || (stay.before_load && !load.with_before)) continue;
         // Not in the last sample: gone, as far as anybody can say.
         stays.push_back({stay.birth_latest, stay.last_seen, stay.missed > 0});
     }
@@ -130,16 +131,44 @@ std::int64_t invisible(const SocketSample& sample) {
            static_cast<std::int64_t>(sample.owned);
 }
 
+/// How much of a limit is used; 0: the limit is not known.
+struct Fill {
+    std::uint64_t used, limit;
+
+    /// By share, where both limits are known; of equal ones the larger.
+    bool fuller_than(const Fill& other) const {
+        if ((limit == 0) != (other.limit == 0)) return other.limit == 0;
+        const auto product = [](std::uint64_t a, std::uint64_t b) {
+            return static_cast<double>(a) * static_cast<double>(b);
+        };
+        const double mine = product(used, other.limit), theirs = product(other.used, limit);
+        return mine != theirs ? mine > theirs
+                              : std::tie(used, limit) > std::tie(other.used, other.limit);
+    }
+};
+
+/// The accept queue when it was fullest.
+void add_accept_queue(SocketEvidence& e, std::span<const SocketSample> samples) {
+    for (const auto& sample : samples) {
+        const Fill fill{sample.accept_queue, sample.backlog};
+        if (!fill.fuller_than({e.accept_queue_max, e.backlog})) continue;
+        e.accept_queue_max = sample.accept_queue;
+        e.backlog = sample.backlog;
+    }
+}
+
 void add_descriptors(SocketEvidence& e, std::span<const SocketSample> samples,
                      const LoadStretch& load) {
     std::vector<const SocketSample*> visible;
+    std::optional<std::uint64_t> limit;  // the latest
     for (const auto& sample : samples) {
-        e.accept_queue_max = std::max(e.accept_queue_max, sample.accept_queue);
-        e.backlog = std::max(e.backlog, sample.backlog);
         if (!sample.fds) continue;
         visible.push_back(&sample);
-        e.fds_max = std::max(e.fds_max, *sample.fds);
-        if (sample.fd_limit) e.fd_limit = sample.fd_limit;
+        if (sample.fd_limit) limit = sample.fd_limit;
+        const Fill fill{*sample.fds, sample.fd_limit.value_or(0)};
+        if (!fill.fuller_than({e.fds_max, e.fds_max_limit.value_or(0)})) continue;
+        e.fds_max = *sample.fds;
+        e.fds_max_limit = sample.fd_limit;
     }
     if (visible.empty()) return;
     e.invisible = invisible(*visible.back()) - invisible(*visible.front());
@@ -158,8 +187,8 @@ void add_descriptors(SocketEvidence& e, std::span<const SocketSample> samples,
     e.invisible_trend = trend_of(gap.at, gap.value);
     const auto trend = trend_of(fds.at, fds.value);
     const bool grows = trend.z >= surely && trend.low > 0 && fds.rise() >= 5;
-    if (!e.fd_limit || !grows || e.fd_exhausted()) return;
-    const auto left = static_cast<double>(*e.fd_limit) - fds.value.back();
+    if (!limit || !grows || e.fd_exhausted()) return;
+    const auto left = static_cast<double>(*limit) - fds.value.back();
     const auto eta = left / trend.slope;
     if (left > 0 && eta < to_seconds(std::chrono::hours{24 * 365})) e.fd_eta = seconds(eta);
 }
@@ -207,7 +236,7 @@ bool SocketEvidence::accept_stall() const {
 }
 
 bool SocketEvidence::fd_exhausted() const {
-    return fd_limit && fds_max >= 0.95 * static_cast<double>(*fd_limit);
+    return fds_max_limit && fds_max >= 0.95 * static_cast<double>(*fds_max_limit);
 }
 
 double SocketEvidence::old_gone_per_s_at_most() const {
@@ -222,6 +251,9 @@ SocketEvidence gather_evidence(const CloseWaitTracker& tracker,
                                std::span<const SocketSample> samples, const LoadStretch& load,
                                Duration tau) {
     SocketEvidence e;
+    if (const auto anew = tracker.begun_anew()) {
+        while (!samples.empty() && samples.front().at < *anew) samples = samples.subspan(1);
+    }
     const auto stays = stays_of(tracker, load);
     const auto counts = stale_counts(stays, samples, tau);
     const auto series = medians(samples, load.begin + tau, load.end,
@@ -229,6 +261,7 @@ SocketEvidence gather_evidence(const CloseWaitTracker& tracker,
     e.closes_matured = load.closes_until(load.end - tau);
     count_stays(e, stays, load, tau);
     add_trend(e, series, load, tau);
+    add_accept_queue(e, samples);
     add_descriptors(e, samples, load);
     return e;
 }

@@ -44,12 +44,12 @@ struct SocketEvidence {
                                          ///< nanoseconds, so the order does not matter
     std::uint64_t cohort = 0, departed = 0;  ///< stale at the load's end; of these, gone since
 
-    std::uint32_t accept_queue_max = 0, backlog = 0;
-    std::uint32_t fds_max = 0;  ///< 0: not visible
-    std::optional<std::uint64_t> fd_limit;
-    std::optional<Duration> fd_eta;                  ///< from the load's end on
-    std::int64_t invisible = 0, invisible_late = 0;  ///< growth of fds that no socket explains;
-                                                     ///< of it, since the middle of the load
+    std::uint32_t accept_queue_max = 0, backlog = 0;  ///< of the sample in which it was fullest
+    std::uint32_t fds_max = 0;                        ///< likewise of its limit; 0: not visible
+    std::optional<std::uint64_t> fds_max_limit;       ///< that limit
+    std::optional<Duration> fd_eta;                   ///< from the load's end on
+    std::int64_t invisible = 0, invisible_late = 0;   ///< growth of fds that no socket explains;
+                                                      ///< of it, since the middle of the load
     Trend invisible_trend;
 
     bool rising() const;     ///< the stale ones surely grow, and by a number that matters
@@ -62,7 +62,7 @@ struct SocketEvidence {
     double old_gone_per_s_at_most() const;  ///< 95 %, per stale socket
 };
 
-/// The numbers of a recorded watch. Pure.
+/// The numbers of a recorded watch: of the server that is there now, where it was exchanged. Pure.
 SocketEvidence gather_evidence(const CloseWaitTracker& tracker,
                                std::span<const SocketSample> samples, const LoadStretch& load,
                                Duration tau);

@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <sstream>
+#include <algorithm>
+#include <charconv>
 #include <string>
 
 #include "base/procfs.hpp"
@@ -10,15 +11,27 @@
 namespace loadline {
 namespace {
 
-/// The value of `name` in a table of two lines a protocol: "Tcp: A B" and below "Tcp: 1 2".
+/// Cuts what comes before the next `end`, or all, off the front.
+std::string_view cut(std::string_view& text, char end) {
+    const auto part = text.substr(0, text.find(end));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    return part;
+}
+
+/// The value of `name` in a table of two lines a protocol: "Tcp: A B" and below "Tcp: 1 2". It is
+/// read with every sample of the sockets, so no word is copied.
 std::optional<std::uint64_t> counter(std::string_view text, std::string_view protocol,
                                      std::string_view name) {
-    std::istringstream lines{std::string{text}};
-    for (std::string names, values; std::getline(lines, names) && std::getline(lines, values);) {
+    while (!text.empty()) {
+        auto names = cut(text, '\n'), values = cut(text, '\n');
         if (!names.starts_with(protocol)) continue;
-        std::istringstream name_words{names}, value_words{values};
-        for (std::string n, v; name_words >> n && value_words >> v;) {
-            if (n == name) return std::strtoull(v.c_str(), nullptr, 10);
+        while (!names.empty() && !values.empty()) {
+            const auto value = cut(values, ' ');
+            if (cut(names, ' ') != name) continue;
+            std::uint64_t count = 0;
+            const auto [end, ec] =
+                std::from_chars(value.data(), value.data() + value.size(), count);
+            if (ec == std::errc{}) return count;
         }
     }
     return {};
@@ -40,25 +53,30 @@ std::optional<KernelUse> parse_kernel_counters(std::string_view netstat, std::st
     return counts;
 }
 
+KernelUse counted_since(const KernelUse& now, const KernelUse& before) {
+    KernelUse use;
+    for (const auto each : {&KernelUse::listen_overflows, &KernelUse::segments,
+                            &KernelUse::retransmits, &KernelUse::syn_retransmits}) {
+        use.*each = now.*each < before.*each ? now.*each : now.*each - before.*each;
+    }
+    return use;
+}
+
 std::optional<KernelUse> KernelMeter::look(std::optional<int> pid) {
     const auto read = [](const std::string& folder) {
         return parse_kernel_counters(read_text(folder + "/netstat"), read_text(folder + "/snmp"));
     };
+    if (namespace_of_) pid = namespace_of_;
     auto now = pid ? read(fmt::format("/proc/{}/net", *pid)) : read("/proc/net");
-    if (!now && pid) {
+    if (!now && pid && !namespace_of_) {
         pid.reset();
         now = read("/proc/net");
     }
     std::optional<KernelUse> use;
-    const auto since = [](std::uint64_t later, std::uint64_t before) {
-        return later - std::min(later, before);  // they are not one snapshot
-    };
     if (now && before_ && pid == pid_) {
-        use.emplace();
-        for (const auto each : {&KernelUse::listen_overflows, &KernelUse::segments,
-                                &KernelUse::retransmits, &KernelUse::syn_retransmits}) {
-            (*use).*each = since((*now).*each, (*before_).*each);
-        }
+        // Retransmits less those of SYNs may go back: they are not one snapshot.
+        now->retransmits = std::max(now->retransmits, before_->retransmits);
+        use = counted_since(*now, *before_);
     }
     before_ = now;
     pid_ = pid;

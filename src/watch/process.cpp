@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 #include <filesystem>
 #include <sstream>
 
@@ -101,6 +102,7 @@ std::optional<double> cores_of(int pid) {
 std::optional<ProcessUse> ProcessMeter::look(std::optional<int> pid, Duration length) {
     const auto stat = pid ? parse_process_stat(read_text(proc(*pid, "stat"))) : std::nullopt;
     ProcessUse use;
+    use.oom_kills = new_oom_kills();  // in the group of the one before, if there is another now
     if (stat && (pid_ != *pid || start_ != stat->start)) {
         if (pid_ != 0) use.restarts = 1;
         begin(*pid, *stat);
@@ -108,10 +110,6 @@ std::optional<ProcessUse> ProcessMeter::look(std::optional<int> pid, Duration le
     if (pid_ == 0) return {};
     use.pid = pid_;
     gone_ = use.gone = !stat;
-    if (const auto kills = number_in(read_text(oom_file_), "oom_kill")) {
-        if (oom_kills_ && *kills > *oom_kills_) use.oom_kills = *kills - *oom_kills_;
-        oom_kills_ = kills;
-    }
     if (!stat) {
         before_.reset();
         return use;
@@ -127,6 +125,14 @@ std::optional<ProcessUse> ProcessMeter::look(std::optional<int> pid, Duration le
     return use;
 }
 
+/// Kills in the target's cgroup since the last call.
+std::uint64_t ProcessMeter::new_oom_kills() {
+    const auto kills = number_in(read_text(oom_file_), "oom_kill");
+    if (!kills) return 0;
+    const auto before = std::exchange(oom_kills_, kills).value_or(*kills);
+    return *kills - std::min(*kills, before);
+}
+
 /// A process that was not known before: another one than last time.
 void ProcessMeter::begin(int pid, const ProcessStat& stat) {
     pid_ = pid;
@@ -135,8 +141,10 @@ void ProcessMeter::begin(int pid, const ProcessStat& stat) {
     const auto cgroup = read_text(proc(pid, "cgroup"));
     quota_ = cpu_quota(cgroup);
     const auto file = oom_file_of(cgroup);
-    if (file != oom_file_) oom_kills_.reset();  // in the same group the count goes on
+    if (file == oom_file_) return;  // in the same group the count goes on
     oom_file_ = file;
+    oom_kills_.reset();
+    new_oom_kills();
 }
 
 bool ProcessMeter::add_process(int pid, ProcessUse& use, Seen& seen) {
@@ -218,6 +226,15 @@ void ProcessMeter::add_rates(ProcessUse& use, const Seen& seen, Duration length)
         use.throttled = static_cast<double>(*seen.throttled - *before_->throttled) /
                         static_cast<double>(*seen.periods - *before_->periods);
     }
+}
+
+std::optional<Duration> process_age(int pid) {
+    const auto stat = parse_process_stat(read_text(proc(pid, "stat")));
+    timespec since_boot{};
+    if (!stat || ::clock_gettime(CLOCK_BOOTTIME, &since_boot) != 0) return {};
+    const auto now = std::chrono::seconds{since_boot.tv_sec} + Duration{since_boot.tv_nsec};
+    const auto ticks = static_cast<double>(stat->start);
+    return now - seconds(ticks / static_cast<double>(::sysconf(_SC_CLK_TCK)));
 }
 
 void ProcessMeter::note(std::string text) {

@@ -47,6 +47,7 @@ private:
         std::optional<std::uint64_t> periods, throttled;  ///< of the quota
     };
     void begin(int pid, const ProcessStat& stat);
+    std::uint64_t new_oom_kills();
     bool add_process(int pid, ProcessUse& use, Seen& seen);
     void add_threads(int pid, Seen& seen);
     void add_fds(int pid, ProcessUse& use);
@@ -67,6 +68,9 @@ private:
 /// The processes below `pid`, itself first; at most 64. Needs CONFIG_PROC_CHILDREN: without
 /// it, `pid` alone.
 std::vector<int> process_tree(int pid);
+
+/// For how long a process has run, to 10 ms; nothing when it is gone.
+std::optional<Duration> process_age(int pid);
 
 /// Cores that a process may run on; nothing when it is gone.
 std::optional<double> cores_of(int pid);

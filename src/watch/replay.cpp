@@ -1,94 +1,60 @@
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <istream>
 #include <nlohmann/json.hpp>
 
-#include "watch/stream.hpp"
+#include "watch/listener_follower.hpp"
+#include "watch/stream_reader.hpp"
 
 namespace loadline {
 namespace {
 
-using Json = nlohmann::json;
+using Kind = StreamRead::Kind;
 
-TimePoint time_of(const Json& ns) { return TimePoint{Duration{ns.get<std::int64_t>()}}; }
-
-std::optional<ProcessInfo> process_of(const Json& json) {
-    if (!json.is_object() || !json.contains("pid")) return {};
-    return ProcessInfo{json.at("pid").get<int>(), json.at("comm").get<std::string>()};
-}
-
-ListenerFate fate_of(const std::string& name) {
-    if (name == "never_seen") return ListenerFate::never_seen;
-    if (name == "gone") return ListenerFate::gone;
-    return name == "replaced" ? ListenerFate::replaced : ListenerFate::kept;
-}
-
-LoadFacts load_of(const Json& json) {
-    LoadFacts load;
-    load.begin = time_of(json.at("begin_ns"));
-    load.end = time_of(json.at("end_ns"));
-    load.closes = json.at("closes").get<std::uint64_t>();
-    load.requests = json.at("requests").get<std::uint64_t>();
-    load.settled = json.at("settled").get<bool>();
-    if (json.contains("closed_at_ns")) load.closed_at = time_of(json.at("closed_at_ns"));
-    for (const auto& count : json.at("closed")) {
-        load.closed.push_back({time_of(count.at(0)), count.at(1).get<std::uint64_t>()});
-    }
-    return load;
-}
-
-SocketSample sample_of(const Json& line) {
-    SocketSample sample;
-    sample.at = time_of(line.at("t_mono_ns"));
-    for (std::size_t i = 1; i < tcp_state_count; ++i) {
-        sample.states[i] = line.at("states").value(tcp_state_name(i), 0U);
-    }
-    sample.close_wait = line.at("cw").at("n").get<std::uint32_t>();
-    sample.stale = line.at("cw").at("stale").get<std::uint32_t>();
-    sample.classes = line.at("cw").at("cls").get<StuckClassCounts>();
-    sample.owned = line.at("owned").get<std::uint32_t>();
-    sample.accept_queue = line.at("lq").at(0).get<std::uint32_t>();
-    sample.backlog = line.at("lq").at(1).get<std::uint32_t>();
-    if (line.contains("fds")) sample.fds = line.at("fds").get<std::uint32_t>();
-    if (line.contains("lim")) sample.fd_limit = line.at("lim").get<std::uint64_t>();
-    sample.cost = Duration{std::llround(line.at("cost_us").get<double>() * 1000)};
-    return sample;
-}
-
-/// "127.0.0.1:53422" or "[::1]:53422", as SocketRecord::peer writes it.
-void read_peer(const std::string& peer, SocketRecord& record) {
-    const auto colon = peer.rfind(':');
-    if (colon == peer.npos) return;
-    const bool six = peer.starts_with('[') && colon > 0;
-    const auto host = six ? peer.substr(1, colon - 2) : peer.substr(0, colon);
-    record.family = six ? AF_INET6 : AF_INET;
-    ::inet_pton(record.family, host.c_str(), record.address.data());
-    std::from_chars(peer.data() + colon + 1, peer.data() + peer.size(), record.port);
+/// Of the line that says that the recording goes no further: its bytes.
+std::optional<std::uint64_t> cut_after(const nlohmann::json& line) {
+    if (!line.is_object() || !line.contains("cut")) return {};
+    const auto& cut = line.at("cut");
+    const bool whole = cut.is_object() && cut.contains("bytes") && cut["bytes"].is_number();
+    return whole ? cut["bytes"].get<std::uint64_t>() : 0;
 }
 
 /// Feeds the recorded sockets through the tracker again, as if they were sampled.
 class Replay {
 public:
-    /// Throws what the JSON library throws when a key is missing or of another type.
-    void add(const Json& line) {
+    void add(const StreamRead& read) {
         if (!tracker_) {
-            port_ = line.at("port").get<std::uint16_t>();
-            tau_ = Duration{line.at("tau_ns").get<std::int64_t>()};
+            port_ = read.port;
+            tau_ = read.tau;
             tracker_.emplace(std::min(shortest_tau, tau_));
         }
-        if (line.contains("end")) {
-            add_end(line.at("end"));
-        } else if (line.contains("failure")) {
-            failure_ = line.at("failure").get<std::string>();
-        } else {
-            add_sample(line);
+        lost_ += read.missing;
+        switch (read.kind) {
+            case Kind::sample:
+                add_sample(read);
+                break;
+            case Kind::failure:
+                failure_ = read.failure;
+                break;
+            case Kind::end:
+                tau_ = read.tau;
+                holder_ = read.holder;
+                load_ = read.load;
+                gap_ = read.gap;
+                source_ = read.source;
+                if (!read.unreadable.empty()) failure_ = read.unreadable;
+                break;
+            case Kind::skipped:
+                ++lost_;
+                break;
+            case Kind::repeated:
+            case Kind::foreign:
+                break;
         }
     }
 
+    void cut_off(std::uint64_t bytes) { cut_off_ = bytes; }
     bool empty() const { return !tracker_; }
 
     SocketReport report() const {
@@ -99,104 +65,75 @@ public:
         if (!samples_.empty()) input.now = samples_.back().at;
         input.listener = listener_;
         input.unreadable = failure_;
+        input.source = source_;
+        input.gap = gap();
+        if (cut_off_) {
+            input.unreadable = fmt::format(
+                "the recording stopped at {} MiB, so that it did not grow without limit, and "
+                "cannot give the verdict again: the run's summary.json has it",
+                *cut_off_ >> 20);
+        }
         auto report = load_ ? judge_load(*tracker_, input, *load_) : judge_alone(*tracker_, input);
         complete_report(report, holder_, samples_);
         return report;
     }
 
 private:
-    void add_sample(const Json& line) {
+    void add_sample(const StreamRead& read) {
         failure_.clear();
-        listener_ = fate_of(line.at("listener").get<std::string>());
-        holder_ = process_of(line);
-        auto sample = sample_of(line);
-        for (const auto& born : list(line, "born")) begin(born);
-        for (const auto& changed : list(line, "changed")) update(changed);
-        for (const auto& cookie : list(line, "missing")) {
-            sockets_[cookie.get<std::uint64_t>()].present = false;
-        }
-        for (const auto& died : list(line, "died")) {
-            sockets_.erase(died.at("ck").get<std::uint64_t>());
-        }
-        std::vector<SocketRecord> sockets;
-        for (const auto& [cookie, known] : sockets_) {
-            if (known.present) sockets.push_back(known.record);
-        }
-        tracker_->add(sample.at, sockets);
+        listeners_.add(read.sockets);
+        if (!samples_.empty()) tracker_->follow(listeners_.change(read.change), read.sample.at);
+        listener_ = read.listener;
+        holder_ = read.holder ? read.holder : read.owner;
+        auto sample = read.sample;
+        tracker_->add(sample.at, read.sockets);
         sample.seen = tracker_->ended_count() + tracker_->live().size();
         samples_.push_back(sample);
     }
 
-    static Json list(const Json& line, const char* name) {
-        return line.contains(name) ? line.at(name) : Json::array();
+    /// As the watch found it; what is missing from the recording itself weighs more.
+    WatchGap gap() const {
+        if (lost_ == 0 || samples_.empty()) return gap_;
+        const auto begin = load_ ? load_->begin : samples_.front().at;
+        return find_gap(samples_, {begin, samples_.back().at, tau_, lost_});
     }
-
-    void add_end(const Json& end) {
-        tau_ = Duration{end.at("tau_ns").get<std::int64_t>()};
-        holder_ = process_of(end.at("holder"));
-        if (end.contains("load")) load_ = load_of(end.at("load"));
-    }
-
-    void begin(const Json& born) {
-        auto& record = sockets_[born.at("ck").get<std::uint64_t>()].record;
-        record.cookie = born.at("ck").get<std::uint64_t>();
-        record.state = TcpState::close_wait;
-        read_peer(born.at("peer").get<std::string>(), record);
-        record.timed = born.contains("age_lb_ms");
-        if (record.timed) {
-            record.since_last_ack =
-                std::chrono::milliseconds{born.at("age_lb_ms").get<std::int64_t>()};
-            record.since_last_data =
-                std::chrono::milliseconds{born.at("age_ub_ms").get<std::int64_t>()};
-        }
-        update(born);
-    }
-
-    void update(const Json& changed) {
-        auto& known = sockets_[changed.at("ck").get<std::uint64_t>()];
-        known.record.inode = changed.at("ino").get<std::uint32_t>();
-        known.record.receive_queue = changed.at("rq").get<std::uint32_t>();
-        known.record.send_queue = changed.at("wq").get<std::uint32_t>();
-        known.record.keep_alive = changed.at("ka").get<bool>();
-        known.present = true;
-    }
-
-    /// A socket in CLOSE_WAIT; not present: missing from the latest sample.
-    struct Known {
-        SocketRecord record;
-        bool present = false;
-    };
 
     std::uint16_t port_ = 0;
     Duration tau_{};
     std::optional<CloseWaitTracker> tracker_;
     std::vector<SocketSample> samples_;
-    std::unordered_map<std::uint64_t, Known> sockets_;
+    ListenerFollower listeners_;
     ListenerFate listener_ = ListenerFate::never_seen;
-    std::string failure_;
+    std::string failure_, source_;
     std::optional<ProcessInfo> holder_;
     std::optional<LoadFacts> load_;
+    WatchGap gap_;
+    std::uint64_t lost_ = 0;
+    std::optional<std::uint64_t> cut_off_;
 };
 
 }  // namespace
 
 Result<SocketReport> replay_sockets(std::istream& lines) {
+    SocketStreamReader reader;
     Replay replay;
     std::string line;
     for (int number = 1; std::getline(lines, line); ++number) {
         const bool cut_off = lines.eof();  // no end of line behind it: still being written
-        const auto json = Json::parse(line, nullptr, false);
+        const auto json = nlohmann::json::parse(line, nullptr, false);
         if (json.is_object() && json.contains("type")) continue;
         if (cut_off && json.is_discarded()) break;
-        try {
-            if (!json.is_object() || json.value("v", 0) != 1) {
-                return usage_error(
-                    fmt::format("line {} is none of a socket recording (version 1)", number));
-            }
-            replay.add(json);
-        } catch (const Json::exception& e) {
-            return usage_error(fmt::format("line {}: {}", number, e.what()));
+        if (const auto bytes = cut_after(json)) {
+            replay.cut_off(*bytes);
+            break;
         }
+        const auto read = reader.take(json);
+        if (!read) {
+            const bool other = read.error().message.starts_with("is none");
+            return usage_error(
+                fmt::format("line {}{} {}", number, other ? "" : ":", read.error().message));
+        }
+        replay.add(*read);
     }
     if (replay.empty()) return usage_error("there is no sample in it");
     return replay.report();

@@ -19,16 +19,19 @@ namespace loadline {
 namespace {
 
 constexpr int attempts = 4;
+constexpr int most_losses = 16;                // reported during one attempt
 constexpr unsigned char keep_alive_timer = 2;  // idiag_timer: 0 off, 1 retransmit, 2 keep-alive
 
-/// "is the source port exactly this one": greater or equal, and less or equal. Each
-/// operation is followed by its argument; a jump past the end by 4 means "no".
-std::array<inet_diag_bc_op, 4> port_filter(std::uint16_t port) {
+/// "is the source port (of the peer: the destination port) exactly this one": greater or equal, and
+/// less or equal. Each operation is followed by its argument; a jump past the end by 4 means "no".
+std::array<inet_diag_bc_op, 4> port_filter(std::uint16_t port, bool of_peer) {
     constexpr unsigned char op = sizeof(inet_diag_bc_op);
     std::array<inet_diag_bc_op, 4> code{};
-    code[0] = {INET_DIAG_BC_S_GE, 2 * op, 4 * op + 4};
+    const unsigned char at_least = of_peer ? INET_DIAG_BC_D_GE : INET_DIAG_BC_S_GE;
+    const unsigned char at_most = of_peer ? INET_DIAG_BC_D_LE : INET_DIAG_BC_S_LE;
+    code[0] = {at_least, 2 * op, 4 * op + 4};
     code[1].no = port;
-    code[2] = {INET_DIAG_BC_S_LE, 2 * op, 2 * op + 4};
+    code[2] = {at_most, 2 * op, 2 * op + 4};
     code[3].no = port;
     return code;
 }
@@ -112,7 +115,7 @@ std::vector<char> encode_dump(const DumpRequest& request, std::uint32_t sequence
     if (request.timed) message.request.idiag_ext = 1U << (INET_DIAG_INFO - 1);
     message.attribute.nla_type = INET_DIAG_REQ_BYTECODE;
     message.attribute.nla_len = sizeof message.attribute + sizeof message.code;
-    message.code = port_filter(request.port);
+    message.code = port_filter(request.port, request.of_peer);
     const auto* bytes = reinterpret_cast<const char*>(&message);
     return {bytes, bytes + sizeof message};
 }
@@ -201,10 +204,11 @@ SockDiag::Attempt SockDiag::dump_once(const DumpRequest& request, std::vector<So
     const auto message = encode_dump(request, ++sequence_);
     if (::send(fd_, message.data(), message.size(), 0) < 0) return {false, errno};
     Attempt attempt;
-    for (;;) {  // to the end of the dump even when a part is lost: until then no other can start
+    for (int losses = 0;
+         ;) {  // to the end of the dump even when a part is lost: until then no other can start
         const auto n = ::recv(fd_, buffer_.data(), buffer_.size(), MSG_TRUNC);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno != ENOBUFS) return {false, errno};
+        if (n < 0 && (errno != ENOBUFS || ++losses > most_losses)) return {false, errno};
         const auto size = static_cast<std::size_t>(std::max<ssize_t>(n, 0));
         if (n < 0 || size > buffer_.size()) {
             attempt = {true, n < 0 ? errno : EMSGSIZE};

@@ -57,7 +57,8 @@ struct DumpRequest {
     int family = 0;
     StateSet states = 0;
     std::uint16_t port = 0;
-    bool timed = false;  ///< with TCP_INFO, from which the ages come
+    bool timed = false;    ///< with TCP_INFO, from which the ages come
+    bool of_peer = false;  ///< the port is the peer's instead
 };
 
 /// The netlink message that asks for it; the port is filtered in the kernel.
@@ -84,8 +85,8 @@ struct DumpError {
     std::string text() const;
 };
 
-/// A NETLINK_SOCK_DIAG socket of this thread's network namespace. Needs no privilege.
-/// Not thread-safe.
+/// A NETLINK_SOCK_DIAG socket of the network namespace in which the calling thread is when it is
+/// made; any thread may use it then, one at a time. Needs no privilege.
 class SockDiag {
 public:
     /// Opens it; `error` is set when that is refused (then every dump fails alike).

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "watch/target.hpp"
 
 namespace loadline {
 
@@ -40,7 +41,18 @@ struct SocketSample {
     std::uint32_t accept_queue = 0, backlog = 0;  ///< summed over the listeners; backlog 0: unknown
     std::optional<std::uint32_t> fds;             ///< open fds of the process, where visible
     std::optional<std::uint64_t> fd_limit;
-    Duration cost{};  ///< CPU time this sample took
+    std::optional<KernelUse> kernel;  ///< counted since the watch's start
+    Duration cost{};                  ///< CPU time this sample took
+};
+
+/// How many connections waited to be accepted, and how many may.
+struct AcceptQueue {
+    std::uint32_t length = 0, backlog = 0;  ///< summed over the listeners; backlog 0: unknown
+
+    /// The fuller of the two; the later one, as its backlog is nearer to what holds now.
+    void take_fuller(const AcceptQueue& later) {
+        if (later.length >= length) *this = later;
+    }
 };
 
 /// What the detector says; see `judge_load` for what each takes.
@@ -94,7 +106,7 @@ struct StaleTrend {
     bool operator==(const StaleTrend&) const = default;
 };
 
-/// The verdict on the server's sockets after a load. Words as in the README.
+/// The verdict on the server's sockets after a load. Words as in docs/sockets.md.
 struct SocketReport {
     SocketWord word = SocketWord::unknown;
     std::string text;  ///< one sentence with numbers
@@ -102,6 +114,7 @@ struct SocketReport {
     std::vector<std::string> flags;
     bool fd_exhausted = false;  ///< the flag of that name is set
     bool strict = false;        ///< --strict-sockets: BUILD_UP and SUSPECT are failures too
+    std::string source;         ///< who watched, where it was not this process; then `pid` is there
     std::uint16_t port = 0;
     std::optional<int> pid;  ///< of the process that holds the stuck sockets, else that listens
     std::string command;     ///< its command line, when visible
@@ -125,6 +138,9 @@ struct SocketReport {
     std::optional<Duration> fd_eta;  ///< until the process has no descriptor left, at this load
     std::uint32_t accept_queue_max = 0, backlog = 0;  ///< backlog 0: unknown
     std::uint32_t close_wait_max = 0;
+    /// Connections the kernel refused room in a full accept queue of that network namespace, over
+    /// the watch; absent: it could not be read.
+    std::optional<std::uint64_t> listen_overflows;
     std::vector<StuckSocket> oldest;              ///< at most 20, oldest first
     Duration sampling_period{}, sampling_cost{};  ///< median CPU time of one sample, period for it
 

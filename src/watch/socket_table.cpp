@@ -11,13 +11,15 @@
 #include <optional>
 #include <sstream>
 
+#include "watch/attribution.hpp"
+#include "watch/network_namespace.hpp"
+
 namespace loadline {
 namespace {
 
 constexpr std::array<int, 2> families{AF_INET, AF_INET6};
 constexpr StateSet every_state = (1U << 13) - 2;
-constexpr StateSet settled_elsewhere =
-    only(TcpState::listen) | only(TcpState::close_wait) | only(TcpState::time_wait);
+constexpr StateSet settled_elsewhere = only(TcpState::listen) | only(TcpState::time_wait);
 
 template <class T>
 std::optional<T> number(std::string_view text, int base) {
@@ -96,6 +98,12 @@ std::optional<SocketRecord> read_line(std::string_view line, std::uint16_t port)
     return record;
 }
 
+/// Why the files of a process cannot be read, behind the sentence that says so.
+std::string why_not_visible(int pid) {
+    return process_exists(pid) ? ": needs its user or CAP_SYS_PTRACE (hidepid)"
+                               : fmt::format(": process {} has ended", pid);
+}
+
 }  // namespace
 
 std::vector<SocketRecord> parse_proc_net_tcp(std::string_view text, std::uint16_t port) {
@@ -108,15 +116,24 @@ std::vector<SocketRecord> parse_proc_net_tcp(std::string_view text, std::uint16_
     return records;
 }
 
-SocketTable::SocketTable(std::uint16_t port, Source preferred) : port_{port} {
-    if (preferred == Source::proc) return;
-    std::optional<DumpError> error;
-    netlink_ = std::make_unique<SockDiag>(error);
-    if (error) fall_back(*error);
+SocketTable::SocketTable(std::uint16_t port, Source preferred, std::optional<int> namespace_of)
+    : port_{port}, namespace_of_{namespace_of} {
+    if (preferred == Source::netlink) open_netlink();
 }
 
-void SocketTable::fall_back(const DumpError& error) {
-    fallback_reason_ = error.text();
+void SocketTable::open_netlink() {
+    std::optional<DumpError> error;
+    const auto open = [&] { netlink_ = std::make_unique<SockDiag>(error); };
+    if (!namespace_of_) {
+        open();
+    } else if (const auto entered = in_network_namespace(*namespace_of_, open); !entered) {
+        return fall_back(entered.error().message);
+    }
+    if (error) fall_back(error->text());
+}
+
+void SocketTable::fall_back(std::string reason) {
+    fallback_reason_ = std::move(reason);
     netlink_.reset();
 }
 
@@ -126,7 +143,7 @@ Result<std::vector<SocketRecord>> SocketTable::read() {
         const auto error = read_netlink(records);
         if (!error) return records;
         if (!error->refused()) return usage_error(error->text());
-        fall_back(*error);
+        fall_back(error->text());
     }
     return read_proc();
 }
@@ -141,12 +158,10 @@ std::optional<DumpError> SocketTable::read_netlink(std::vector<SocketRecord>& in
     }
     for (std::size_t i = 0; i < families.size(); ++i) {
         if (!had_listener_[i]) continue;
-        // TCP_INFO costs as much as all the rest and locks each socket: only where ages count.
+        // Ages count in CLOSE_WAIT only, but TCP_INFO of all costs less than to walk through the
+        // kernel's table once more.
         const StateSet others = every_state & ~settled_elsewhere;
-        if (auto e = netlink_->dump({families[i], others, port_, false}, into)) return e;
-        if (auto e = netlink_->dump({families[i], only(TcpState::close_wait), port_, true}, into)) {
-            return e;
-        }
+        if (auto e = netlink_->dump({families[i], others, port_, true}, into)) return e;
     }
     return {};
 }
@@ -154,9 +169,10 @@ std::optional<DumpError> SocketTable::read_netlink(std::vector<SocketRecord>& in
 Result<std::vector<SocketRecord>> SocketTable::read_proc() {
     std::vector<SocketRecord> records;
     bool readable = false;
-    constexpr std::array<const char*, 2> paths{"/proc/net/tcp", "/proc/net/tcp6"};
-    for (std::size_t i = 0; i < paths.size(); ++i) {
-        std::ifstream in{paths[i]};
+    const auto folder = namespace_of_ ? fmt::format("/proc/{}/net", *namespace_of_) : "/proc/net";
+    constexpr std::array<const char*, 2> files{"/tcp", "/tcp6"};
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        std::ifstream in{folder + files[i]};
         if (!in) continue;  // no tcp6 where IPv6 is off
         readable = true;
         std::ostringstream text;
@@ -168,8 +184,9 @@ Result<std::vector<SocketRecord>> SocketTable::read_proc() {
         if (had_listener_[i]) records.insert(records.end(), found.begin(), found.end());
     }
     if (!readable) {
-        return usage_error(fmt::format("{}{}/proc/net/tcp cannot be read", fallback_reason_,
-                                       fallback_reason_.empty() ? "" : "; and "));
+        return usage_error(fmt::format("{}{}{}/tcp cannot be read{}", fallback_reason_,
+                                       fallback_reason_.empty() ? "" : "; and ", folder,
+                                       namespace_of_ ? why_not_visible(*namespace_of_) : ""));
     }
     std::erase_if(records, [](const auto& r) { return r.state == TcpState::time_wait; });
     std::stable_partition(records.begin(), records.end(),

@@ -40,13 +40,6 @@ void append(ProcessUse& mine, Duration length, const ProcessUse& later, Duration
     mine = sum;
 }
 
-void append(KernelUse& mine, const KernelUse& later) {
-    mine.listen_overflows += later.listen_overflows;
-    mine.segments += later.segments;
-    mine.retransmits += later.retransmits;
-    mine.syn_retransmits += later.syn_retransmits;
-}
-
 void append(RedisUse& mine, Duration length, const RedisUse& later, Duration later_length) {
     mean(mine.ops, length, later.ops, later_length);
     mean(mine.cores_used, length, later.cores_used, later_length);
@@ -62,10 +55,18 @@ void append(RedisUse& mine, Duration length, const RedisUse& later, Duration lat
     mine.slow += later.slow;
     mine.slow_time += later.slow_time;
     mine.ping = std::max(mine.ping, later.ping);
+    mine.unanswered += later.unanswered;
     mine.restarts += later.restarts;
 }
 
 }  // namespace
+
+void append(KernelUse& counted, const KernelUse& later) {
+    counted.listen_overflows += later.listen_overflows;
+    counted.segments += later.segments;
+    counted.retransmits += later.retransmits;
+    counted.syn_retransmits += later.syn_retransmits;
+}
 
 void append(TargetSecond& second, const TargetSecond& later) {
     if (later.process) {

@@ -46,6 +46,8 @@ struct RedisUse {
     Duration slow_time{}, slowest{};  ///< of these: all together, and the longest
     std::string slowest_command;      ///< its name alone: arguments may be secret
     Duration ping{};                  ///< longest round trip, unanswered ones so far
+    /// PINGs that got no answer at all, of a Redis that had answered before.
+    std::uint64_t unanswered = 0;
     std::uint32_t restarts = 0;
 };
 
@@ -62,5 +64,6 @@ struct TargetSecond {
 /// mean over time, descriptors, threads, clients and memory the most there were, the rest what
 /// `later` says.
 void append(TargetSecond& second, const TargetSecond& later);
+void append(KernelUse& counted, const KernelUse& later);
 
 }  // namespace loadline

@@ -1,5 +1,7 @@
 #include "watch/target_watch.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/procfs.hpp"
@@ -67,6 +69,12 @@ std::vector<std::string> TargetWatch::list_not_seen(const TargetSecond& second) 
             "the target's process (CPU, run queue, memory, descriptors, restarts): it is not "
             "visible here; needs its user or CAP_SYS_PTRACE, and in containers its PID namespace "
             "(--watch-pid)");
+    }
+    if (options_.namespace_of && !kernel_.readable()) {
+        list.push_back(fmt::format(
+            "the kernel's counters of its network namespace: /proc/{}/net cannot be read; the "
+            "process has ended, or it needs its user or CAP_SYS_PTRACE",
+            *options_.namespace_of));
     }
     if (redis_ && !redis_->not_seen().empty()) list.push_back(redis_->not_seen());
     return list;

@@ -19,7 +19,8 @@ struct TargetWatchOptions {
     /// Who the target is now; nothing while nobody is known. Called on the watch's thread.
     /// Empty: no process is watched.
     std::function<std::optional<int>()> process;
-    std::optional<Url> redis;  ///< redis:// only
+    std::optional<int> namespace_of;  ///< whose kernel counters; nothing: the process's
+    std::optional<Url> redis;         ///< redis:// only
 };
 
 /// Watches the target's process, its kernel counters and its Redis on a thread of its own:
@@ -47,7 +48,7 @@ private:
 
     const TargetWatchOptions options_;
     ProcessMeter process_;  ///< of the watch's thread, as are those down to the mutex
-    KernelMeter kernel_;
+    KernelMeter kernel_{options_.namespace_of};
     TimePoint last_ = Clock::now(), next_question_{};
     boost::asio::io_context context_{1};
     boost::asio::steady_timer timer_{context_};

@@ -35,6 +35,28 @@ void CloseWaitTracker::add(TimePoint at, const std::vector<SocketRecord>& socket
     latest_ = at;
 }
 
+void CloseWaitTracker::begin_anew(TimePoint at) {
+    for (auto& [cookie, stay] : live_) stay.other_server = true;
+    ended_.clear();
+    dwell_ = Histogram{};
+    begun_anew_ = at;
+}
+
+void CloseWaitTracker::follow(ServerChange change, TimePoint at) {
+    if (change == ServerChange::none || change == ServerChange::reopened) return;
+    if (change == ServerChange::elsewhere) {
+        ended_count_ += live_.size();
+        live_.clear();
+    }
+    begin_anew(at);
+}
+
+bool CloseWaitTracker::goes_on_in(const std::vector<SocketRecord>& sockets) const {
+    return std::any_of(sockets.begin(), sockets.end(), [&](const auto& socket) {
+        return socket.state == TcpState::close_wait && live_.contains(socket.cookie);
+    });
+}
+
 CloseWaitStay CloseWaitTracker::begin(TimePoint at, const SocketRecord& socket) const {
     CloseWaitStay stay;
     stay.cookie = socket.cookie;
@@ -53,6 +75,7 @@ CloseWaitStay CloseWaitTracker::begin(TimePoint at, const SocketRecord& socket) 
 
 void CloseWaitTracker::end(const CloseWaitStay& stay) {
     ++ended_count_;
+    if (stay.other_server) return;
     const EndedStay ended{stay.birth_latest, stay.last_seen, stay.before_load};
     if (!stay.before_load) dwell_.record(ended.dwell());
     if (ended.dwell() >= worth_keeping_ && ended_.size() < ended_kept) ended_.push_back(ended);
@@ -61,7 +84,7 @@ void CloseWaitTracker::end(const CloseWaitStay& stay) {
 StuckClassCounts CloseWaitTracker::stale(TimePoint at, Duration tau) const {
     StuckClassCounts counts{};
     for (const auto& [cookie, stay] : live_) {
-        if (stay.age_at_least(at) < tau) continue;
+        if (stay.age_at_least(at) < tau || (stay.other_server && !outlived(stay, tau))) continue;
         ++counts[static_cast<std::size_t>(stuck_class(stay.inode, stay.unread, stay.unsent))];
     }
     return counts;
@@ -69,7 +92,8 @@ StuckClassCounts CloseWaitTracker::stale(TimePoint at, Duration tau) const {
 
 std::uint32_t CloseWaitTracker::of_load() const {
     const auto here = [](const auto& entry) {
-        return !entry.second.before_load && entry.second.missed == 0;
+        const auto& stay = entry.second;
+        return !stay.before_load && !stay.other_server && stay.missed == 0;
     };
     return static_cast<std::uint32_t>(std::count_if(live_.begin(), live_.end(), here));
 }

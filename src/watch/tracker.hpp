@@ -23,10 +23,19 @@ struct CloseWaitStay {
     std::uint32_t unread = 0, unsent = 0;     ///< as last seen
     std::uint32_t inode = 0;                  ///< 0: never accepted
     bool keep_alive = false;
-    bool before_load = false;  ///< it was there in the first sample
-    int missed = 0;            ///< samples in a row without it
+    bool before_load = false;   ///< it was there in the first sample
+    bool other_server = false;  ///< it was there when the server was exchanged
+    int missed = 0;             ///< samples in a row without it
 
     Duration age_at_least(TimePoint now) const { return now - birth_latest; }
+};
+
+/// What another listening socket than in the sample before means.
+enum class ServerChange : std::uint8_t {
+    none,       ///< the same one listens
+    reopened,   ///< the process that listened before has opened another one
+    another,    ///< another process listens, or nobody knows which
+    elsewhere,  ///< on another boot or in another network namespace
 };
 
 /// What is kept of a stay that is over.
@@ -48,6 +57,21 @@ public:
 
     /// Takes one complete sample; `at` never decreases.
     void add(TimePoint at, const std::vector<SocketRecord>& sockets);
+    /// The server was exchanged at `at`: its sockets end with it, or soon after, and how they went
+    /// says nothing of the next one.
+    void begin_anew(TimePoint at);
+    /// Begins anew where the change asks for it, before the sample of `at` is added. Elsewhere none
+    /// of the sockets can be in that sample, whatever their cookies.
+    void follow(ServerChange change, TimePoint at);
+    /// Whether one of the sockets that were there is in this sample.
+    bool goes_on_in(const std::vector<SocketRecord>& sockets) const;
+    /// Whether a stay has outlived the server that was exchanged by `tau`: it is held by a process
+    /// that is still there, and stuck.
+    bool outlived(const CloseWaitStay& stay, Duration tau) const {
+        return stay.other_server && stay.last_seen - *begun_anew_ >= tau;
+    }
+    /// When it was exchanged last; what is known of stays and dwell begins there.
+    std::optional<TimePoint> begun_anew() const { return begun_anew_; }
 
     const std::unordered_map<std::uint64_t, CloseWaitStay>& live() const { return live_; }
     /// Ended stays that were worth keeping, the first million.
@@ -71,6 +95,7 @@ private:
     Histogram dwell_;
     std::uint64_t ended_count_ = 0;
     std::optional<TimePoint> latest_;  ///< of the sample before
+    std::optional<TimePoint> begun_anew_;
 };
 
 }  // namespace loadline

@@ -4,14 +4,16 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "base/procfs.hpp"
+#include "watch/own_sockets.hpp"
 
 namespace loadline {
 namespace {
 
 constexpr Duration closing_takes = std::chrono::milliseconds{100};
-constexpr Duration settle_is_enough = std::chrono::seconds{60};
+constexpr Duration slow_facts_every = milliseconds(900);  // each fourth sample, if it is early too
 
 constexpr std::size_t index(TcpState state) { return static_cast<std::size_t>(state); }
 
@@ -34,8 +36,10 @@ SocketSample count(const std::vector<SocketRecord>& sockets) {
 
 Result<std::unique_ptr<Watcher>> Watcher::start(const WatchOptions& options) {
     if (options.port == 0) return usage_error("port 0 cannot be watched");
-    if (options.pid && !process_exists(*options.pid)) {
-        return usage_error(fmt::format("no process {} is visible here", *options.pid));
+    for (const auto& pid : {options.pid, options.container_pid}) {
+        if (pid && !process_exists(*pid)) {
+            return usage_error(fmt::format("no process {} is visible here", *pid));
+        }
     }
     if (options.tau && *options.tau <= Duration{}) {
         return usage_error("the socket tau must be above zero");
@@ -49,21 +53,28 @@ Result<std::unique_ptr<Watcher>> Watcher::start(const WatchOptions& options) {
 
 Watcher::Watcher(const WatchOptions& options)
     : options_{options},
-      table_{options.port, options.source},
-      stream_{options.port, options.tau},
+      table_{options.port, options.source, options.container_pid},
+      kernel_{options.container_pid},
+      stream_{options.port, options.tau, network_namespace_number(options.container_pid)},
       tracker_{std::min(shortest_tau, options.tau.value_or(shortest_tau))} {
-    if (options.pid) owner_ = ProcessInfo{*options.pid, command_of(*options.pid)};
+    if (const auto known = options.pid ? options.pid : options.container_pid) {
+        owner_ = ProcessInfo{*known, command_of(*known)};
+    }
 }
 
 Watcher::~Watcher() = default;  // the thread stops first: it is declared last
 
 void Watcher::run(const std::stop_token& stop) {
     std::unique_lock lock{mutex_};
+    Duration cost{};  // of the last sample with all that was made of it, such as its recording
     while (!stop.stop_requested()) {
-        wake_.wait_for(lock, stop, period(), [] { return false; });
+        const auto pause = std::max(period(), sampling_period(cost));
+        wake_.wait_for(lock, stop, pause, [] { return false; });
         if (stop.stop_requested()) return;
         lock.unlock();
+        const auto cpu = thread_cpu_time();
         sample();
+        cost = thread_cpu_time() - cpu;
         lock.lock();
     }
 }
@@ -75,7 +86,7 @@ Duration Watcher::period() const {
 void Watcher::sample() {
     const auto begin = Clock::now();
     const auto cpu = thread_cpu_time();
-    const auto sockets = table_.read();
+    auto sockets = table_.read();
     if (!sockets) {  // not a sample without sockets: nothing is known of this moment
         if (options_.record) options_.record(stream_.failure(begin, sockets.error().message));
         const std::lock_guard lock{mutex_};
@@ -86,14 +97,54 @@ void Watcher::sample() {
     sample.at = Clock::now();
     sample.cost = thread_cpu_time() - cpu;
     seek_owner(*sockets);
-    if (owner_) {
-        sample.fds = open_fds(owner_->pid);
-        sample.fd_limit = fd_limit(owner_->pid);
-    }
+    if (owner_) sample.fds = open_fds(owner_->pid);
+    leave_out_own(*sockets);
+    add_slow_facts(sample);
     keep(begin, std::move(sample), *sockets);
     if (!options_.record) return;
+    using Tell = SocketStreamWriter::Tell;
+    auto tell = Tell::changes;
+    std::optional<ProcessInfo> holder;
+    if (options_.tell_all) {  // our reader judges: it cannot look for the holder itself
+        tell = options_.tell_all() ? Tell::all : Tell::when_due;
+        holder = holder_of_oldest();
+    }
     // Only this thread writes what is read here.
-    options_.record(stream_.sample({samples_.back(), *sockets, listener_, owner_}));
+    options_.record(stream_.sample(
+        {samples_.back(), *sockets, listener_, owner_, std::move(holder), change_}, tell));
+}
+
+/// What costs as much to read as two hundred sockets, and need not be newer than a second: the
+/// descriptors' limit, and what the kernel counted.
+void Watcher::add_slow_facts(SocketSample& sample) {
+    const auto pid = owner_ ? std::optional{owner_->pid} : std::optional<int>{};
+    if (!slow_facts_.at || pid != slow_facts_.pid ||
+        sample.at - *slow_facts_.at >= slow_facts_every) {
+        slow_facts_.at = sample.at;
+        slow_facts_.pid = pid;
+        slow_facts_.fd_limit = pid ? fd_limit(*pid) : std::nullopt;
+        if (const auto use = kernel_.look(pid)) {
+            if (!slow_facts_.counted) slow_facts_.counted.emplace();
+            append(*slow_facts_.counted, *use);
+        }
+    }
+    sample.fd_limit = slow_facts_.fd_limit;
+    sample.kernel = slow_facts_.counted;
+}
+
+/// With a master and workers, the one that leaks is not the first that listens.
+std::optional<ProcessInfo> Watcher::holder_of_oldest() {
+    if (options_.pid || samples_.back().stale == 0) return {};
+    const auto& live = tracker_.live();
+    const auto oldest = std::min_element(
+        live.begin(), live.end(),
+        [](const auto& a, const auto& b) { return a.second.birth_latest < b.second.birth_latest; });
+    if (oldest == live.end() || oldest->second.inode == 0) return {};
+    if (held_inode_ != oldest->second.inode) {
+        held_inode_ = oldest->second.inode;
+        holder_ = find_owner(held_inode_);
+    }
+    return holder_;
 }
 
 /// Looks for the process when another socket listens than before: the search goes through
@@ -104,45 +155,56 @@ void Watcher::seek_owner(const std::vector<SocketRecord>& sockets) {
     if (first.state != TcpState::listen || first.inode == sought_inode_) return;
     sought_inode_ = first.inode;
     auto found = find_owner(first.inode);
+    const auto listened =
+        std::exchange(listening_, found ? std::optional{found->pid} : std::nullopt);
+    same_process_ = found && listened == found->pid;
+    if (!found && options_.container_pid) return;  // nearer than nobody: the container's process
     const std::lock_guard lock{mutex_};
     owner_ = std::move(found);
+}
+
+/// A socket that was ours stays so, whoever has the port later.
+void Watcher::leave_out_own(std::vector<SocketRecord>& sockets) {
+    if (!options_.own) return;
+    const auto now = Clock::now();
+    std::set<std::uint64_t> own;
+    std::erase_if(sockets, [&](const SocketRecord& socket) {
+        if (!own_.contains(socket.cookie) && !options_.own->contains(socket, now)) return false;
+        own.insert(socket.cookie);
+        return true;
+    });
+    own_ = std::move(own);
 }
 
 void Watcher::keep(TimePoint begin, SocketSample sample, const std::vector<SocketRecord>& sockets) {
     const std::lock_guard lock{mutex_};
     failure_.clear();
     fallback_ = table_.fallback_reason();
-    note_listeners(sockets);
+    listeners_.add(sockets);
+    // Who kills its workers along with their socket is another server, whatever its pid.
+    const bool reopened = same_process_ && listeners_.exchanged() && tracker_.goes_on_in(sockets);
+    change_ = listeners_.change(reopened ? std::optional{ServerChange::reopened} : std::nullopt);
+    listener_ = listeners_.fate();
+    tracker_.follow(change_, sample.at);
     tracker_.add(sample.at, sockets);
     sample.classes = tracker_.stale(sample.at, socket_tau(options_.tau, {}));
     sample.stale = std::accumulate(sample.classes.begin(), sample.classes.end(), 0U);
     sample.seen = tracker_.ended_count() + tracker_.live().size();
+    if (!fullest_queue_) fullest_queue_.emplace();
+    fullest_queue_->take_fuller({sample.accept_queue, sample.backlog});
     samples_.push_back(std::move(sample));
     latest_begin_ = begin;
-}
-
-void Watcher::note_listeners(const std::vector<SocketRecord>& sockets) {
-    std::set<std::uint64_t> cookies;
-    for (const auto& socket : sockets) {
-        if (socket.state == TcpState::listen) cookies.insert(socket.cookie);
-    }
-    if (first_listeners_.empty()) first_listeners_ = cookies;
-    if (first_listeners_.empty()) {
-        listener_ = ListenerFate::never_seen;
-    } else if (cookies.empty()) {
-        listener_ = ListenerFate::gone;
-    } else {
-        const bool same = std::any_of(cookies.begin(), cookies.end(), [&](std::uint64_t cookie) {
-            return first_listeners_.contains(cookie);
-        });
-        listener_ = same ? ListenerFate::kept : ListenerFate::replaced;
-    }
 }
 
 std::optional<SocketSample> Watcher::latest() const {
     const std::lock_guard lock{mutex_};
     if (samples_.empty()) return {};
     return samples_.back();
+}
+
+std::optional<AcceptQueue> Watcher::take_fullest_queue() {
+    const std::lock_guard lock{mutex_};
+    return std::exchange(fullest_queue_, {});
 }
 
 std::vector<SocketSample> Watcher::samples() const {
@@ -178,13 +240,13 @@ bool Watcher::settled() const {
 Duration Watcher::settle_time(Duration slowest_response) const {
     const auto tau = socket_tau(options_.tau, slowest_response);
     const std::lock_guard lock{mutex_};
-    const auto first_seen_by = 2 * period();  // from /proc a socket is as old as our first sight
-    return std::max(std::min<Duration>(2 * tau, settle_is_enough), tau + first_seen_by);
+    return settle_length(tau, period());
 }
 
 DetectorInput Watcher::last_look(Duration slowest_response) {
     thread_.request_stop();
     if (thread_.joinable()) thread_.join();
+    slow_facts_.at.reset();
     sample();
     DetectorInput input;
     input.port = options_.port;
@@ -216,7 +278,7 @@ SocketReport Watcher::complete(SocketReport report, const LoadFacts* load) {
         if (auto found = find_owner(inode)) holder = std::move(found);
     }
     complete_report(report, holder, samples_);
-    if (options_.record) options_.record(stream_.end(report.tau, holder, load));
+    if (options_.record) options_.record(stream_.end({report.tau, holder, load, {}, {}}));
     return report;
 }
 

@@ -5,7 +5,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -13,7 +12,10 @@
 
 #include "watch/attribution.hpp"
 #include "watch/detector.hpp"
+#include "watch/kernel_counters.hpp"
+#include "watch/listener_follower.hpp"
 #include "watch/socket_report.hpp"
+#include "watch/socket_source.hpp"
 #include "watch/socket_table.hpp"
 #include "watch/stream.hpp"
 #include "watch/tracker.hpp"
@@ -23,6 +25,8 @@
 /// that does it four times a second.
 namespace loadline {
 
+class OwnSockets;
+
 /// Samples are at most this far apart.
 inline constexpr Duration longest_sampling_period = std::chrono::seconds{2};
 
@@ -30,10 +34,18 @@ struct WatchOptions {
     std::uint16_t port = 0;
     std::optional<Duration> tau;  ///< nothing: max(5 s, 2 x slowest response)
     std::optional<int> pid;       ///< nothing: whoever holds the listening socket
+    /// The sockets are in the network namespace of this process, whose descriptors are counted
+    /// where it is not visible who listens. Nothing: in ours.
+    std::optional<int> container_pid;
     SocketTable::Source source = SocketTable::Source::netlink;
+    /// Connections that are not the load's: counted among the states, and never followed.
+    std::shared_ptr<const OwnSockets> own;
     /// Takes the lines of the recording (see watch/stream), one a sample; called on the
     /// sampler's thread, and for the last two on that which calls `finish`. Empty: none.
     std::function<void(const std::string& line)> record;
+    /// Where others may join the recording in its midst: asked before each line whether it must
+    /// tell all sockets, as a reader may have missed some. Empty: none joins.
+    std::function<bool()> tell_all;
 };
 
 /// Samples the server's sockets on a thread of its own, every 250 ms; where a sample costs
@@ -42,42 +54,33 @@ struct WatchOptions {
 /// The other functions belong to one thread, the control thread. What the sampler gathered
 /// is guarded by a mutex instead of posted: only these two threads know it, `latest` wants
 /// the present state and not a queue, and no worker of the engine ever takes it.
-class Watcher {
+class Watcher : public SocketSource {
 public:
     /// Takes the first sample before it returns, so that sockets from before the load are
     /// known: start it before the first connection. What cannot be seen is not an error
     /// here but UNKNOWN at the end. Usage error: port 0, a pid that does not exist, a tau
     /// that is not above zero.
     static Result<std::unique_ptr<Watcher>> start(const WatchOptions& options);
-    ~Watcher();
-    Watcher(const Watcher&) = delete;
-    Watcher& operator=(const Watcher&) = delete;
+    ~Watcher() override;
 
-    /// Nothing as long as no sample succeeded.
-    std::optional<SocketSample> latest() const;
-    /// Samples of the whole time, oldest first.
-    std::vector<SocketSample> samples() const;
+    std::uint16_t port() const override { return options_.port; }
+    std::optional<SocketSample> latest() const override;
+    std::optional<AcceptQueue> take_fullest_queue() override;
+    std::vector<SocketSample> samples() const override;
     /// Sockets of the load (not from before) in CLOSE_WAIT in the latest sample. Just after
     /// the last close that sample is older than the close: `settled` knows better.
     std::uint32_t close_wait_of_load() const;
-    /// The process that listens, as far as visible.
-    std::optional<ProcessInfo> owner() const;
+    std::optional<ProcessInfo> owner() const override;
+    std::optional<TargetSecond> take_target() override { return {}; }
     /// Why the latest sample failed, or why /proc is read instead of netlink; else empty.
-    std::string trouble() const;
+    std::string trouble() const override;
 
-    /// To be called when all connections of the load are closed: the settle time begins.
-    void connections_closed(TimePoint at);
-    /// Whether a sample begun at least 100 ms after that showed no socket of the load in
-    /// CLOSE_WAIT: no need to wait any longer.
-    bool settled() const;
-    /// How long the server may take to settle: 2 x tau, but a minute is enough; at least
-    /// tau and two samples, so that what stays is seen to be tau old.
-    Duration settle_time(Duration slowest_response) const;
+    void connections_closed(TimePoint at) override;
+    bool settled() const override;
+    Duration settle_time(Duration slowest_response) const override;
 
-    /// Stops sampling after one last sample and judges the load; `closed_at` is known here.
-    /// Call one of the finishes, once.
-    SocketReport finish(LoadFacts load, Duration slowest_response);
-    /// The same for a watcher that stands alone.
+    SocketReport finish(LoadFacts load, Duration slowest_response) override;
+    /// The same for a watcher that stands alone. Call one of the finishes, once.
     SocketReport finish_alone();
 
 private:
@@ -86,15 +89,30 @@ private:
     void sample();
     Duration period() const;
     void keep(TimePoint begin, SocketSample sample, const std::vector<SocketRecord>& sockets);
-    void note_listeners(const std::vector<SocketRecord>& sockets);
     void seek_owner(const std::vector<SocketRecord>& sockets);
+    void leave_out_own(std::vector<SocketRecord>& sockets);
+    void add_slow_facts(SocketSample& sample);
+    std::optional<ProcessInfo> holder_of_oldest();
     DetectorInput last_look(Duration slowest_response);
     SocketReport complete(SocketReport report, const LoadFacts* load);
 
     const WatchOptions options_;
-    SocketTable table_;                        ///< of the sampler, as are the next three
-    std::uint32_t sought_inode_ = 0;           ///< the listening socket whose owner was looked for
-    std::set<std::uint64_t> first_listeners_;  ///< cookies
+    SocketTable table_;               ///< of the sampler, as are those down to the mutex
+    std::uint32_t sought_inode_ = 0;  ///< the listening socket whose owner was looked for
+    std::optional<int> listening_;    ///< the process that was found to hold the listening socket
+    bool same_process_ = false;       ///< it held the one before, too
+    ServerChange change_ = ServerChange::none;  ///< in the latest sample
+    std::uint32_t held_inode_ = 0;  ///< the oldest stale socket, whose holder_ was looked for
+    std::optional<ProcessInfo> holder_;
+    ListenerFollower listeners_;
+    KernelMeter kernel_;
+    std::set<std::uint64_t> own_;  ///< cookies of options_.own that are still there
+    struct SlowFacts {
+        std::optional<TimePoint> at;  ///< when they were read
+        std::optional<int> pid;       ///< of whom
+        std::optional<std::uint64_t> fd_limit;
+        std::optional<KernelUse> counted;  ///< since the start
+    } slow_facts_;
     SocketStreamWriter stream_;
 
     mutable std::mutex mutex_;  ///< guards all below but the thread
@@ -102,7 +120,8 @@ private:
     std::optional<ProcessInfo> owner_;
     CloseWaitTracker tracker_;
     std::vector<SocketSample> samples_;
-    TimePoint latest_begin_{};  ///< when the latest good sample began
+    std::optional<AcceptQueue> fullest_queue_;  ///< since it was taken
+    TimePoint latest_begin_{};                  ///< when the latest good sample began
     ListenerFate listener_ = ListenerFate::never_seen;
     std::string failure_, fallback_;
     std::optional<TimePoint> closed_at_;

@@ -2,7 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <poll.h>
 #include <unistd.h>
+
+#include <sstream>
 
 #include "watch/watcher.hpp"
 #include "watch_server.hpp"
@@ -131,7 +134,7 @@ TEST(Watch, TellsWhatAStuckSocketIsStuckIn) {
         SCOPED_TRACE(row.name);
         ListeningSocket server;
         auto watcher = watch(server.port());
-        std::vector<Connection> connections;
+        std::vector<Ends> connections;
         for (int i = 0; i < 5; ++i) {
             auto client = server.connect();
             if (row.send_request) {
@@ -187,7 +190,7 @@ TEST(Watch, SeesIpv4ClientsOfADualStackListener) {
 
 TEST(Watch, LeavesNeighbourPortsAndTheClientSideOut) {
     ListeningSocket watched;
-    std::vector<Connection> leaked;
+    std::vector<Ends> leaked;
     std::vector<ListeningSocket> neighbours;
     for (const int distance : {-1, 1}) {
         ListeningSocket neighbour{AF_INET, static_cast<std::uint16_t>(watched.port() + distance)};
@@ -213,6 +216,19 @@ TEST(Watch, SumsListenersThatShareThePort) {
     auto watcher = watch(first.port());
     EXPECT_EQ(watcher->latest()->states[10], 2U);
     EXPECT_EQ(watcher->latest()->backlog, 96U);
+    // The kernel spreads the clients over the two; each leaves some in its queue, closed.
+    std::vector<Fd> clients;
+    for (int i = 0; i < 20; ++i) clients.push_back(first.connect());
+    clients.resize(8);
+    ASSERT_TRUE(wait_for(seconds(2), [&] { return watcher->latest()->accept_queue == 20; }));
+    EXPECT_EQ(watcher->latest()->close_wait, 12U);
+    EXPECT_EQ(watcher->latest()->states[1], 8U);
+    clients.clear();
+    for (int i = 0; i < 20; ++i) {  // all are taken, and closed
+        pollfd ready[2] = {{first.get(), POLLIN, 0}, {second.get(), POLLIN, 0}};
+        ASSERT_GT(::poll(ready, 2, 1000), 0);
+        (ready[0].revents != 0 ? first : second).accept();
+    }
     first.close();  // one of two workers ends: the other still listens
     const auto report = settle_and_finish(*watcher, 20);
     EXPECT_EQ(report.word, SocketWord::ok) << report.text;
@@ -235,6 +251,35 @@ TEST(Watch, ARestartedOrStoppedServerIsInconclusive) {
     EXPECT_THAT(report.text, HasSubstr("stopped listening"));
 }
 
+TEST(Watch, AProcessThatOpensItsSocketAnewIsTheSameServer) {
+    std::string recording;
+    ListeningSocket server;
+    WatchOptions options;
+    options.port = server.port();
+    options.tau = tau;
+    options.record = [&](const std::string& line) { recording += line + "\n"; };
+    auto watcher = std::move(*Watcher::start(options));
+    auto connections = connect_and_accept(server, 5);
+    close_clients(connections);
+    ASSERT_TRUE(wait_for(seconds(5), [&] { return watcher->close_wait_of_load() == 5; }));
+    server.close();
+    ListeningSocket again{AF_INET, server.port()};
+    ASSERT_TRUE(again.open());
+    auto more = connect_and_accept(again, 2);
+    close_clients(more);
+    ASSERT_TRUE(wait_for(seconds(5), [&] { return watcher->close_wait_of_load() == 7; }));
+    const auto report = settle_and_finish(*watcher, 7);
+    EXPECT_EQ(report.word, SocketWord::suspect) << report.text;
+    EXPECT_EQ(report.leaked, 7U);
+    EXPECT_EQ(report.before, 0U);
+    EXPECT_TRUE(report.flags.empty()) << report.flags[0];
+    std::istringstream lines{recording};
+    const auto replayed = replay_sockets(lines);
+    ASSERT_TRUE(replayed) << replayed.error().message;
+    EXPECT_EQ(replayed->text, report.text);
+    EXPECT_TRUE(*replayed == report);
+}
+
 TEST(Watch, SeesWhatAServerThatStoppedListeningLeaks) {
     ListeningSocket server;
     auto watcher = watch(server.port());
@@ -250,7 +295,7 @@ TEST(Watch, IsUnknownWhereNothingListens) {
     auto watcher = watch(server.port());
     const auto report = settle_and_finish(*watcher, 100);
     EXPECT_EQ(report.word, SocketWord::unknown);
-    EXPECT_THAT(report.text, HasSubstr("in this network namespace"));
+    EXPECT_THAT(report.text, HasSubstr("in the watched network namespace"));
 }
 
 TEST(Watch, IsNotExercisedByAFewCloses) {

@@ -91,12 +91,12 @@ private:
 };
 
 /// Both ends of one connection.
-struct Connection {
+struct Ends {
     Fd client, server;
 };
 
-inline std::vector<Connection> connect_and_accept(const ListeningSocket& listening, int count) {
-    std::vector<Connection> connections;
+inline std::vector<Ends> connect_and_accept(const ListeningSocket& listening, int count) {
+    std::vector<Ends> connections;
     for (int i = 0; i < count; ++i) {
         auto client = listening.connect();
         connections.push_back({std::move(client), listening.accept()});
@@ -105,7 +105,7 @@ inline std::vector<Connection> connect_and_accept(const ListeningSocket& listeni
 }
 
 /// The clients close; the server reads the EOF, if it does.
-inline void close_clients(std::vector<Connection>& connections, bool server_reads_eof = true) {
+inline void close_clients(std::vector<Ends>& connections, bool server_reads_eof = true) {
     for (auto& connection : connections) {
         connection.client.close();
         char byte;

@@ -3,12 +3,16 @@
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
+#include <future>
 #include <map>
 
 #include "base/procfs.hpp"
@@ -76,9 +80,30 @@ struct Zoo {
                              [&](const auto& record) { return record.state == state; });
     }
     ListeningSocket server;
-    std::vector<Connection> established, leaked, unread, half_closed;
+    std::vector<Ends> established, leaked, unread, half_closed;
     std::vector<Fd> waiting;
 };
+
+TEST(Watcher, KeepsTheFullestAcceptQueueThatTheLatestSampleNoLongerShows) {
+    const ListeningSocket server{AF_INET, 0, 8};
+    WatchOptions options;
+    options.port = server.port();
+    const auto watcher = Watcher::start(options);
+    ASSERT_TRUE(watcher.has_value());
+    ASSERT_TRUE((*watcher)->take_fullest_queue());
+    const auto waiting = [&] { return (*watcher)->latest()->accept_queue; };
+    std::vector<Fd> connections;
+    for (int i = 0; i < 5; ++i) connections.push_back(server.connect());
+    ASSERT_TRUE(wait_for(seconds(5), [&] { return waiting() == 5; }));
+    for (int i = 0; i < 5; ++i) connections.push_back(server.accept());
+    ASSERT_TRUE(wait_for(seconds(5), [&] { return waiting() == 0; }));
+    const auto fullest = (*watcher)->take_fullest_queue();
+    ASSERT_TRUE(fullest);
+    EXPECT_EQ(fullest->length, 5u);
+    EXPECT_EQ(fullest->backlog, 8u);
+    const auto since = (*watcher)->take_fullest_queue();
+    EXPECT_TRUE(!since || since->length == 0) << "a burst counts once";
+}
 
 TEST(SocketTable, BothSourcesTellTheSame) {
     for (const int family : {AF_INET, AF_INET6}) {
@@ -121,6 +146,139 @@ TEST(SocketTable, TheCookieSurvivesAccept) {
     socklen_t size = sizeof cookie;
     ASSERT_EQ(::getsockopt(accepted.get(), SOL_SOCKET, SO_COOKIE, &cookie, &size), 0);
     EXPECT_EQ(after.cookie, cookie);
+}
+
+/// One connection in CLOSE_WAIT, and what each source must say of it.
+struct Stuck {
+    const char* name;
+    bool accept = true, read_eof = false, keep_alive = false;
+    const char* request = "";  ///< left unread
+    bool fill = false;         ///< the server writes until the client's buffers are full
+    std::uint32_t unread = 0;
+    StuckClass what = StuckClass::eof_not_closed;
+};
+
+Ends make(const Stuck& stuck, const ListeningSocket& server) {
+    Ends connection{server.connect(), Fd{}};
+    if (stuck.accept) connection.server = server.accept();
+    const int on = 1, client = connection.client.get(), there = connection.server.get();
+    if (stuck.keep_alive) ::setsockopt(there, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    const std::string request = stuck.request, page(1 << 16, 'x');
+    EXPECT_EQ(::send(client, request.data(), request.size(), 0),
+              static_cast<ssize_t>(request.size()));
+    while (stuck.fill && ::send(there, page.data(), page.size(), MSG_DONTWAIT) > 0) {
+    }
+    ::shutdown(client, SHUT_WR);
+    char byte;
+    if (stuck.read_eof) {
+        EXPECT_EQ(::recv(there, &byte, 1, 0), 0);
+    }
+    return connection;
+}
+
+TEST(SocketTable, SaysOfASocketInCloseWaitWhatItIsStuckIn) {
+    const Stuck rows[] = {
+        {.name = "EOF read, not closed", .read_eof = true},
+        {.name = "the same, which keep-alive will reap", .read_eof = true, .keep_alive = true},
+        {.name = "EOF never read", .unread = 1, .what = StuckClass::eof_never_read},
+        {.name = "request never read",
+         .request = "GET /",
+         .unread = 6,
+         .what = StuckClass::request_never_read},
+        {.name = "never accepted",
+         .accept = false,
+         .unread = 1,
+         .what = StuckClass::never_accepted},
+        {.name = "never accepted, with a request",
+         .accept = false,
+         .request = "GET /",
+         .unread = 6,
+         .what = StuckClass::never_accepted},
+        {.name = "still sending", .fill = true, .unread = 1, .what = StuckClass::still_sending},
+    };
+    for (const auto source : {Source::netlink, Source::proc}) {
+        for (const auto& row : rows) {
+            SCOPED_TRACE(std::string{row.name} + (source == Source::proc ? ", from /proc" : ""));
+            ListeningSocket server;
+            const auto connection = make(row, server);
+            SocketTable table{server.port(), source};
+            const auto records = read(table);
+            ASSERT_EQ(records.size(), 2U);  // behind the listener
+            const auto& r = records[1];
+            EXPECT_EQ(r.state, TcpState::close_wait);
+            EXPECT_EQ(r.inode != 0, row.accept);
+            EXPECT_EQ(r.receive_queue, row.unread);
+            EXPECT_EQ(r.send_queue > 0, row.fill);
+            EXPECT_EQ(r.keep_alive, row.keep_alive);
+            EXPECT_EQ(r.timed, source == Source::netlink);
+            EXPECT_EQ(stuck_class(r.inode, r.receive_queue, r.send_queue), row.what);
+        }
+    }
+}
+
+/// Sends every receive of this thread to a supervisor, for ever: its descriptor, or -1.
+int supervise_receives() {
+    sock_filter code[] = {
+        {BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(seccomp_data, nr)},
+        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_recvfrom},
+        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_USER_NOTIF},
+        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
+    };
+    const sock_fprog program{static_cast<unsigned short>(std::size(code)), code};
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
+    return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                                      SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+}
+
+/// Calls `what` on a thread whose first so many receives fail with ENOBUFS, as on a netlink socket
+/// whose buffer was too small for what the kernel sent. False: this kernel cannot do that.
+bool with_losses(int losses, const std::function<void()>& what) {
+    std::promise<int> supervisor;
+    std::atomic<bool> done{false};
+    std::jthread receiver{[&] {
+        const int fd = supervise_receives();
+        supervisor.set_value(fd);
+        if (fd >= 0) what();
+        done = true;
+    }};
+    const Fd fd{supervisor.get_future().get()};
+    while (!done) {
+        pollfd asked{fd.get(), POLLIN, 0};
+        if (fd.get() < 0 || ::poll(&asked, 1, 10) != 1 || !(asked.revents & POLLIN)) continue;
+        seccomp_notif request{};
+        if (::ioctl(fd.get(), SECCOMP_IOCTL_NOTIF_RECV, &request) != 0) continue;
+        seccomp_notif_resp answer{};
+        answer.id = request.id;
+        if (losses-- > 0) {
+            answer.error = -ENOBUFS;
+        } else {
+            answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+        }
+        ::ioctl(fd.get(), SECCOMP_IOCTL_NOTIF_SEND, &answer);
+    }
+    return fd.get() >= 0;
+}
+
+TEST(SocketTable, ADumpThatLostAPartIsRepeatedAndCountsNothingTwice) {
+    Zoo zoo{AF_INET};
+    SocketTable table{zoo.server.port()};
+    const auto expected = facts(read(table));
+    for (const int losses : {1, 3}) {
+        const bool done = with_losses(losses, [&] { EXPECT_EQ(facts(read(table)), expected); });
+        if (!done) GTEST_SKIP() << "this kernel does not supervise system calls";
+        EXPECT_EQ(table.source(), Source::netlink);
+    }
+}
+
+TEST(SocketTable, ADumpThatLosesForEverIsAnErrorAndNoHang) {
+    ListeningSocket server;
+    SocketTable table{server.port()};
+    const bool done = with_losses(1'000'000, [&] {
+        const auto records = table.read();
+        ASSERT_FALSE(records);
+        EXPECT_EQ(records.error().message, "sock_diag: No buffer space available");
+    });
+    if (!done) GTEST_SKIP() << "this kernel does not supervise system calls";
 }
 
 TEST(SocketTable, FallsBackToProcWhereNetlinkIsForbidden) {

@@ -216,7 +216,8 @@ TEST(JudgeLoad, TellsEachCase) {
          true,
          never_seen,
          unknown,
-         "nothing listens on port 8080 in this network namespace: watch where the server runs"},
+         "nothing listens on port 8080 in the watched network namespace: watch where the "
+         "server runs (--watch-container-pid)"},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.what);
@@ -371,7 +372,8 @@ TEST(JudgeAlone, TellsEachCase) {
          seconds(60),
          never_seen,
          unknown,
-         "nothing listens on port 8080 in this network namespace: watch where the server runs"},
+         "nothing listens on port 8080 in the watched network namespace: watch where the "
+         "server runs (--watch-container-pid)"},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.what);

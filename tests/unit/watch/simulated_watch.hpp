@@ -61,7 +61,7 @@ struct SimulatedWatch {
         DetectorInput input{8080, samples.back().at, tau, samples, ListenerFate::kept, {}};
         outcome.report = judge_load(tracker, input, facts);
         complete_report(outcome.report, owner, samples);
-        outcome.recording += stream.end(tau, owner, &facts) + "\n";
+        outcome.recording += stream.end({tau, owner, &facts, {}, {}}) + "\n";
         return outcome;
     }
 

@@ -96,6 +96,19 @@ std::vector<char> error_message(int error) {
     return message(NLMSG_ERROR, payload);
 }
 
+/// The filter is at the end of the message: the port, compared by these two operations.
+void expect_filter(const std::vector<char>& bytes, int at_least, int at_most) {
+    inet_diag_bc_op code[4];
+    std::memcpy(code, bytes.data() + bytes.size() - sizeof code, sizeof code);
+    EXPECT_EQ(code[0].code, at_least);
+    EXPECT_EQ(code[1].no, 8080);
+    EXPECT_EQ(code[2].code, at_most);
+    EXPECT_EQ(code[3].no, 8080);
+    // From either operation "no" jumps to 4 beyond the end, which rejects.
+    EXPECT_EQ(code[0].no, sizeof code + 4);
+    EXPECT_EQ(code[2].no, sizeof code / 2 + 4);
+}
+
 TEST(EncodeDump, AsksForStatesAndExactlyOnePort) {
     const auto bytes = encode_dump({AF_INET6, only(TcpState::close_wait), 8080, true}, 9);
     nlmsghdr header{};
@@ -111,15 +124,14 @@ TEST(EncodeDump, AsksForStatesAndExactlyOnePort) {
     EXPECT_EQ(request.idiag_states, 1U << 8);
     EXPECT_EQ(request.idiag_ext, 1U << (INET_DIAG_INFO - 1));
 
-    inet_diag_bc_op code[4];
-    std::memcpy(code, bytes.data() + bytes.size() - sizeof code, sizeof code);
-    EXPECT_EQ(code[0].code, INET_DIAG_BC_S_GE);
-    EXPECT_EQ(code[1].no, 8080);
-    EXPECT_EQ(code[2].code, INET_DIAG_BC_S_LE);
-    EXPECT_EQ(code[3].no, 8080);
-    // From either operation "no" jumps to 4 beyond the end, which rejects.
-    EXPECT_EQ(code[0].no, sizeof code + 4);
-    EXPECT_EQ(code[2].no, sizeof code / 2 + 4);
+    expect_filter(bytes, INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE);
+}
+
+TEST(EncodeDump, AsksForThePortOfThePeerOnRequest) {
+    DumpRequest request{AF_INET, only(TcpState::fin_wait2), 8080};
+    request.of_peer = true;
+    const auto bytes = encode_dump(request, 1);
+    expect_filter(bytes, INET_DIAG_BC_D_GE, INET_DIAG_BC_D_LE);
 }
 
 TEST(EncodeDump, AsksForTimesOnlyOnRequest) {

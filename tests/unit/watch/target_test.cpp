@@ -40,6 +40,15 @@ TEST(ScheduleStatText, HasTimeOnTheCoreAndTimeWithout) {
     EXPECT_FALSE(parse_schedstat(""));
 }
 
+TEST(ProcessAge, GrowsAndIsNothingOfNobody) {
+    const auto age = process_age(::getpid());
+    ASSERT_TRUE(age);
+    EXPECT_GE(*age, Duration{-std::chrono::milliseconds{10}});  // a tick of the kernel's clock
+    EXPECT_LT(*age, std::chrono::hours{1});
+    EXPECT_GE(*process_age(::getppid()), *age - std::chrono::milliseconds{10});
+    EXPECT_FALSE(process_age(-1));
+}
+
 TEST(ProcessMeter, SeesThisProcess) {
     ProcessMeter meter;
     const auto first = meter.look(::getpid(), {});
@@ -133,6 +142,7 @@ TEST(TargetSecond, AddsCountsAndTakesTheMeanOfRates) {
     b.kernel.emplace().listen_overflows = 5;
     b.redis.emplace().slow = 2;
     b.redis->slowest = seconds(1);
+    b.redis->unanswered = 3;
     append(a, b);
     EXPECT_EQ(a.length, seconds(4));
     EXPECT_DOUBLE_EQ(*a.process->cores_used, 1.75);
@@ -141,6 +151,7 @@ TEST(TargetSecond, AddsCountsAndTakesTheMeanOfRates) {
     EXPECT_EQ(a.process->restarts, 1u);
     EXPECT_EQ(a.kernel->listen_overflows, 9u);
     EXPECT_EQ(a.redis->slow, 2u);
+    EXPECT_EQ(a.redis->unanswered, 3u);
     EXPECT_EQ(a.redis->slowest, seconds(1));
 }
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <numeric>
+
 namespace loadline {
 namespace {
 
@@ -74,6 +76,49 @@ TEST(CloseWaitTracker, KeepsStaysAsShortAsItIsTold) {
     for (const double t : {0.75, 1.0}) tracker.add(at(t), {});
     ASSERT_EQ(tracker.ended().size(), 1U);
     EXPECT_EQ(tracker.ended()[0].dwell(), milliseconds(250));
+}
+
+TEST(CloseWaitTracker, SocketsOfAnExchangedServerCountForNothing) {
+    CloseWaitTracker tracker;
+    tracker.add(at(0), {});
+    tracker.add(at(1), {stuck(1), stuck(2)});
+    tracker.begin_anew(at(60));
+    tracker.add(at(60), {stuck(2), stuck(3)});  // 2 lingers
+    EXPECT_EQ(tracker.of_load(), 1U);
+    const auto stale = tracker.stale(at(90), seconds(10));
+    EXPECT_EQ(std::accumulate(stale.begin(), stale.end(), 0U), 1U);
+    for (const double t : {91.0, 92.0}) tracker.add(at(t), {});
+    EXPECT_EQ(tracker.ended_count(), 3U);
+    EXPECT_EQ(tracker.ended().size(), 0U) << "3 was seen once only";
+    EXPECT_EQ(tracker.dwell().count(), 1U);
+    EXPECT_EQ(tracker.begun_anew(), at(60));
+}
+
+TEST(CloseWaitTracker, WhatIsStillThereLongAfterAnExchangeIsStuck) {
+    CloseWaitTracker tracker;
+    tracker.add(at(0), {});
+    tracker.add(at(1), {stuck(1), stuck(2)});
+    tracker.begin_anew(at(60));
+    for (double t = 60; t < 70; ++t) tracker.add(at(t), {stuck(1), stuck(2)});
+    EXPECT_FALSE(tracker.outlived(tracker.live().at(1), seconds(10)));
+    tracker.add(at(70), {stuck(1)});
+    EXPECT_TRUE(tracker.outlived(tracker.live().at(1), seconds(10)));
+    EXPECT_FALSE(tracker.outlived(tracker.live().at(2), seconds(10)));
+    tracker.begin_anew(at(71));
+    EXPECT_FALSE(tracker.outlived(tracker.live().at(1), seconds(10))) << "of the next server";
+}
+
+TEST(CloseWaitTracker, ElsewhereACookieIsAnotherSocket) {
+    CloseWaitTracker tracker;
+    tracker.add(at(0), {stuck(1)});
+    tracker.add(at(1), {stuck(1), stuck(2)});
+    tracker.follow(ServerChange::reopened, at(2));
+    EXPECT_FALSE(tracker.begun_anew());
+    tracker.follow(ServerChange::elsewhere, at(2));
+    tracker.add(at(2), {stuck(1), stuck(2)});
+    EXPECT_EQ(tracker.of_load(), 2U);
+    EXPECT_EQ(tracker.ended_count(), 2U);
+    EXPECT_EQ(tracker.live().at(1).first_seen, at(2));
 }
 
 TEST(CloseWaitTracker, DwellLeavesOutWhatWasThereBefore) {

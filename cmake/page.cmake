@@ -5,6 +5,7 @@ set(page_parts ${CMAKE_BINARY_DIR}/generated/page_parts.cpp)
 set(page_sources
     page_html=${CMAKE_SOURCE_DIR}/src/report/page.html
     page_css=${CMAKE_SOURCE_DIR}/src/report/page.css
+    charts_js=${CMAKE_SOURCE_DIR}/src/report/charts.js
     page_js=${CMAKE_SOURCE_DIR}/src/report/page.js
     dygraphs_css=${DYGRAPHS_CSS}
     dygraphs_js=${DYGRAPHS_JS})

@@ -14,8 +14,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t established = 1;  // TCP_ESTABLISHED
-
 /// A stretch cut shorter than this (the drain's last moments) makes no rate worth drawing.
 constexpr double shortest_second = 0.2;
 
@@ -116,19 +114,42 @@ double start_of_samples(const RunResult& result) {
     return -to_seconds(result.socket_samples.front().at.time_since_epoch());
 }
 
+/// Where the descriptors of the server go: their limit, and how they would get there.
+void add_descriptors(const RunResult& result, double start, Json& out) {
+    const SocketSample* last = nullptr;  // of the load
+    for (const auto& point : result.measurement.timeline) {
+        if (point.phase != Phase::drain && point.sockets) last = &*point.sockets;
+    }
+    if (!last || !last->fds || !last->fd_limit) return;
+    out["fd_limit"] = *last->fd_limit;
+    if (!result.sockets || !result.sockets->fd_eta) return;
+    const auto at = start + to_seconds(last->at.time_since_epoch());
+    out["fd_course"] = {{rounded(at, 1e-3), *last->fds},
+                        {rounded(at + to_seconds(*result.sockets->fd_eta), 1e-3), *last->fd_limit}};
+    out["fd_eta"] = format_duration(*result.sockets->fd_eta);
+}
+
+/// By their numbers in the kernel, as `SocketSample::states` has them.
+constexpr std::pair<const char*, std::size_t> shown_states[] = {
+    {"established", 1}, {"fin_wait1", 4}, {"fin_wait2", 5}, {"close_wait", 8}, {"last_ack", 9}};
+
 Json sockets(const RunResult& result) {
     Json out;
-    for (const char* name : {"t", "established", "close_wait", "stale", "fds"})
-        out[name] = Json::array();
+    for (const char* name : {"t", "stale", "fds", "accept_queue"}) out[name] = Json::array();
+    for (const auto& [name, state] : shown_states) out[name] = Json::array();
     if (result.socket_samples.empty()) return out;
     const auto start = start_of_samples(result);
+    std::uint32_t backlog = 0;
     for (const auto& s : result.socket_samples) {
         out["t"].push_back(rounded(start + to_seconds(s.at.time_since_epoch()), 1e-3));
-        out["established"].push_back(s.states[established]);
-        out["close_wait"].push_back(s.close_wait);
+        for (const auto& [name, state] : shown_states) out[name].push_back(s.states[state]);
         out["stale"].push_back(s.stale);
         out["fds"].push_back(s.fds ? Json(*s.fds) : Json(nullptr));
+        out["accept_queue"].push_back(s.accept_queue);
+        backlog = std::max(backlog, s.backlog);
     }
+    if (backlog > 0) out["backlog"] = backlog;
+    add_descriptors(result, start, out);
     return out;
 }
 

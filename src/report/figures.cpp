@@ -201,6 +201,12 @@ std::vector<std::pair<std::string, std::string>> socket_facts(const SocketReport
                                                              count_text(report.backlog))
                                                : "at most " + count_text(report.accept_queue_max));
     }
+    if (report.listen_overflows.value_or(0) > 0) {
+        facts.emplace_back("Accept queue overflows",
+                           count_text(*report.listen_overflows) +
+                               " in the network namespace, whoever's (ListenOverflows)");
+    }
+    if (!report.source.empty()) facts.emplace_back("Watched by", report.source);
     if (report.fd_eta) {
         facts.emplace_back("File descriptors", fmt::format("run out in about {} at this load",
                                                            format_duration(*report.fd_eta)));

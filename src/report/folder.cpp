@@ -14,6 +14,7 @@
 #include "report/markdown.hpp"
 #include "report/output_file.hpp"
 #include "report/spectrum.hpp"
+#include "result/timeline_json.hpp"
 #include "result/to_json.hpp"
 #include "stats/hlog.hpp"
 

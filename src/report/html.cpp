@@ -12,7 +12,9 @@
 #include "report/chart_data.hpp"
 #include "report/figures.hpp"
 #include "report/html_certificate.hpp"
+#include "report/html_churn.hpp"
 #include "report/html_parts.hpp"
+#include "report/html_target.hpp"
 #include "report/markup.hpp"
 #include "report/page_parts.hpp"
 #include "report/phases.hpp"
@@ -57,7 +59,8 @@ public:
     std::string text() const {
         return brand() + verdict() + key_figures() + certificate_section(result_, timeout_) +
                slos() + cause() + probes_section(result_, timeout_) + over_time() + percentiles() +
-               steps() + outcomes() + sockets() + generator() + environment();
+               steps() + outcomes() + churn_section(result_) + sockets_section(result_) +
+               kubelet_section(result_) + generator() + environment();
     }
 
 private:
@@ -124,12 +127,13 @@ private:
 
     std::string cause() const {
         if (!result_.cause) return {};
-        auto out = heading("Why", compared_text(*result_.cause));
-        HtmlTable table{"Why", {"<Cause", "<What changed", "<Began"}};
+        const auto* title = cause_title(result_);
+        auto out = heading(title, compared_text(*result_.cause));
+        HtmlTable table{title, {"<Cause", "<What changed", "<Began"}};
         for (const auto& finding : result_.cause->findings) {
             table.add({finding.code, finding.text, began_text(finding)}, {}, "fail", 0);
         }
-        out += result_.cause->findings.empty() ? note(cause_unknown) : table.text();
+        out += result_.cause->findings.empty() ? note(unknown_text(*result_.cause)) : table.text();
         for (const auto& what : result_.not_seen) out += note("Not seen: " + what);
         return out;
     }
@@ -266,52 +270,6 @@ private:
         return out;
     }
 
-    std::string sockets() const {
-        if (!result_.sockets) {
-            if (result_.not_watched.empty()) return {};
-            return heading("Server sockets") + note("Not watched: " + result_.not_watched);
-        }
-        const auto& s = *result_.sockets;
-        const bool harmless = s.word == SocketWord::ok || s.word == SocketWord::transient ||
-                              s.word == SocketWord::reclaimed;
-        const char* tone = harmless                               ? "pass"
-                           : s.word == SocketWord::leak_confirmed ? "fail"
-                                                                  : "invalid";
-        auto out = heading(fmt::format("Server sockets, port {}", s.port));
-        out += fmt::format("<p><strong class=\"{}\">{}</strong> {}</p>\n", tone,
-                           escape_html(to_string(s.word)), escape_html(s.text));
-        if (!result_.socket_samples.empty()) {
-            out += chart_frame(
-                "sockets", "Sockets of the server over time",
-                "Lines: established, CLOSE_WAIT and stale sockets, and open file descriptors");
-        }
-        HtmlTable facts{"Facts of the sockets", {"", ""}};
-        if (s.pid) facts.add({"Process", fmt::format("{}  {}", *s.pid, s.command)});
-        facts.add({"Connections closed by us", count_text(s.closes)});
-        facts.add({"Stayed in CLOSE_WAIT", count_text(s.leaked)});
-        if (s.leak_fraction) {
-            facts.add({"Share of the closes",
-                       fmt::format("{} (95 % interval {} to {})", format_share(*s.leak_fraction),
-                                   format_share(s.leak_fraction_interval[0]),
-                                   format_share(s.leak_fraction_interval[1]))});
-        }
-        facts.add({"CLOSE_WAIT at most", count_text(s.close_wait_max)});
-        facts.add({"There before the load", count_text(s.before) + ", not counted"});
-        facts.add({"Stale from", round_duration(s.tau)});
-        for (const auto& [name, fact] : socket_facts(s)) facts.add({name, fact});
-        for (const auto& flag : s.flags) facts.add({"Flag", flag}, {}, "fail", 1);
-        out += facts.text();
-        if (s.oldest.empty()) return out;
-        HtmlTable table{"Oldest sockets",
-                        {"<Peer", "Age at least", "At most", "Unread bytes", "<What it says"}};
-        for (const auto& socket : s.oldest) {
-            table.add({socket.peer, format_duration(socket.age_at_least),
-                       format_duration(socket.age_at_most), count_text(socket.unread),
-                       meaning_of(socket)});
-        }
-        return out + "<h3>The oldest in CLOSE_WAIT</h3>\n" + table.text();
-    }
-
     std::string generator() const {
         const auto& g = result_.measurement.generator;
         HtmlTable table{"Generator", {"", ""}};
@@ -353,6 +311,9 @@ private:
         }
         for (const auto& text : address_texts(result_)) table.add({"Address", text});
         table.add({"Connections", to_string(plan.connections)});
+        if (const auto text = sources_text(result_); !text.empty()) {
+            table.add({"Connected from", text});
+        }
         table.add({"Seed, threads", fmt::format("{}, {}", result_.seed, result_.threads)});
         table.add({"Caps", fmt::format("{} users, {} connections",
                                        result_.user_cap ? count_text(result_.user_cap) : "any",
@@ -398,6 +359,7 @@ void write_html(std::ostream& out, const RunResult& result) {
                             {"body", body},
                             {"data", data},
                             {"page_css", page_css},
+                            {"charts_js", charts_js},
                             {"page_js", page_js},
                             {"dygraphs_css", dygraphs_css},
                             {"dygraphs_js", dygraphs_js}});

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "base/units.hpp"
+#include "report/cause_text.hpp"
 #include "report/certificate.hpp"
 #include "report/figures.hpp"
 #include "report/markup.hpp"
@@ -48,6 +49,23 @@ void write_slos(std::ostream& out, const RunResult& result) {
                            escape_markdown(clause.clause.text), actual_text(clause));
     }
     if (!result.clauses.empty()) out << '\n';
+}
+
+void write_cause(std::ostream& out, const RunResult& result) {
+    if (!result.cause) return;
+    out << "**" << cause_title(result) << "**\n\n";
+    if (result.cause->findings.empty()) {
+        out << "- " << escape_markdown(unknown_text(*result.cause)) << '\n';
+    }
+    for (const auto& finding : result.cause->findings) {
+        auto text = finding.text;
+        if (const auto began = began_text(finding); !began.empty()) text += "; " + began;
+        out << fmt::format("- `{}` {}\n", finding.code, escape_markdown(text));
+    }
+    const auto compared = compared_text(*result.cause);
+    if (!compared.empty()) out << "- " << escape_markdown(compared) << '\n';
+    for (const auto& what : result.not_seen) out << "- not seen: " << escape_markdown(what) << '\n';
+    out << '\n';
 }
 
 void write_probes(std::ostream& out, const RunResult& result) {
@@ -102,6 +120,7 @@ void write_markdown_certificate(std::ostream& out, const RunResult& result) {
         out << "**Next:** " << escape_markdown(result.capacity->advice) << "\n\n";
     }
     write_slos(out, result);
+    write_cause(out, result);
     write_probes(out, result);
     write_circumstances(out, result);
 }

@@ -75,4 +75,11 @@ std::vector<std::string> address_texts(const RunResult& result) {
     return texts;
 }
 
+std::string sources_text(const RunResult& result) {
+    const auto& sources = result.sources;
+    if (sources.empty()) return {};
+    if (sources.size() == 1) return sources.front();
+    return fmt::format("{} to {} ({} addresses)", sources.front(), sources.back(), sources.size());
+}
+
 }  // namespace loadline

@@ -21,4 +21,8 @@ std::string resends_text(const RunResult& result);
 /// "service: 127.0.0.1:8080, resolved in 210 µs", one per target.
 std::vector<std::string> address_texts(const RunResult& result);
 
+/// "127.0.0.1 to 127.0.0.4 (4 addresses)": our own, where there are several or one was asked
+/// for; else empty.
+std::string sources_text(const RunResult& result);
+
 }  // namespace loadline

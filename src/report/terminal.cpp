@@ -8,8 +8,10 @@
 
 #include "base/units.hpp"
 #include "report/cause_text.hpp"
+#include "report/churn_text.hpp"
 #include "report/figures.hpp"
 #include "report/phases.hpp"
+#include "report/probes_text.hpp"
 #include "report/terminal_certificate.hpp"
 #include "report/terminal_paper.hpp"
 #include "report/text.hpp"
@@ -53,7 +55,9 @@ public:
         throughput();
         outcomes();
         generator();
+        churn();
         sockets();
+        kubelet_probes();
         if (const auto note = topology_note(result_); !note.empty()) {
             paper_.blank_line();
             paper_.sentence("", note, Style::dim);
@@ -89,8 +93,10 @@ private:
 
     void cause() {
         if (!result_.cause) return;
-        paper_.title("Why");
-        if (result_.cause->findings.empty()) paper_.sentence("  ", cause_unknown, Style::doubtful);
+        paper_.title(cause_title(result_));
+        if (result_.cause->findings.empty()) {
+            paper_.sentence("  ", unknown_text(*result_.cause), Style::doubtful);
+        }
         for (const auto& finding : result_.cause->findings) {
             auto text = finding.text;
             if (const auto began = began_text(finding); !began.empty()) text += "; " + began;
@@ -284,6 +290,24 @@ private:
         for (const auto& note : g.notes) paper_.sentence("  note: ", note, Style::dim);
     }
 
+    void churn() {
+        const auto churn = churn_table(result_);
+        if (churn.columns.empty()) return;
+        paper_.title("Churn", churn.title);
+        std::vector<Table::Column> columns;
+        for (const auto& name : churn.columns)
+            columns.push_back({name, columns.empty(), columns.empty()});
+        Table table{columns};
+        for (const auto& row : churn.rows) {
+            std::vector<Cell> cells;
+            for (const auto& text : row) cells.push_back({text});
+            table.add(std::move(cells));
+        }
+        paper_.write(table);
+        for (const auto& text : churn.sentences) paper_.sentence("  ", text, Style::dim);
+        if (!churn.doubt.empty()) paper_.sentence("  note: ", churn.doubt, Style::doubtful);
+    }
+
     void sockets() {
         if (!result_.sockets) {
             if (result_.not_watched.empty()) return;
@@ -294,9 +318,7 @@ private:
         const auto& s = *result_.sockets;
         paper_.title(fmt::format("Sockets of port {}", s.port));
         paper_.worded("  ", to_string(s.word), style_of_sockets(s.word), s.text);
-        if (s.pid && s.text.find("(pid ") == std::string::npos) {
-            paper_.sentence("  ", fmt::format("process {}  {}", *s.pid, s.command));
-        }
+        if (s.pid) paper_.sentence("  ", fmt::format("process {}  {}", *s.pid, s.command));
         auto line =
             fmt::format("{} closes by us · CLOSE_WAIT at most {} · {} there before the load",
                         count_text(s.closes), count_text(s.close_wait_max), count_text(s.before));
@@ -332,6 +354,17 @@ private:
                        {meaning_of(socket)}});
         }
         paper_.write(table);
+    }
+
+    void kubelet_probes() {
+        if (result_.probes.empty()) return;
+        paper_.title("Kubelet probes", "replayed; they do not change the verdict");
+        for (const auto& probe : result_.probes) {
+            paper_.worded("  ", to_string(probe.probe.kind),
+                          probe.alarming() ? Style::doubtful : Style::good,
+                          probe.text + rate_then_text(result_, probe));
+            paper_.sentence("    ", probe_text(probe), Style::dim);
+        }
     }
 
     static Style style_of_sockets(SocketWord word) {

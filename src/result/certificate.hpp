@@ -11,7 +11,7 @@
 
 namespace loadline {
 
-/// What one probe saw of one SLO clause.
+/// What one probe saw of one SLO clause; of one second, the first two figures.
 struct ClauseCount {
     std::uint64_t requests = 0;  ///< that the clause judges
     std::uint64_t bad = 0;  ///< slower than its limit or unanswered; of an errors clause: not ok

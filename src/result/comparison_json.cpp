@@ -2,17 +2,14 @@
 
 #include <cmath>
 
+#include "result/json_parts.hpp"
+
 namespace loadline {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
 constexpr int comparison_version = 1;
-
-/// Text from outside (a command, a log) as valid UTF-8.
-Json text(const std::string& raw) {
-    return Json::parse(Json(raw).dump(-1, ' ', false, Json::error_handler_t::replace));
-}
 
 double micro(double value) { return std::round(value * 1e6) / 1e6; }
 
@@ -79,14 +76,14 @@ Json segment_json(const Segment& segment) {
     if (segment.interrupted) out["interrupted"] = true;
     out["invalid"] = Json::array();
     for (const auto& reason : segment.invalid) {
-        out["invalid"].push_back({{"code", reason.code}, {"text", text(reason.text)}});
+        out["invalid"].push_back({{"code", reason.code}, {"text", text_json(reason.text)}});
     }
     return out;
 }
 
 Json side_json(const ComparedSide& side) {
     Json out;
-    out["source"] = text(side.source);
+    out["source"] = text_json(side.source);
     if (!side.started_at.empty()) out["started_at"] = side.started_at;
     if (!side.version.empty()) out["tool_version"] = side.version;
     return out;
@@ -141,11 +138,12 @@ Json comparison_json(const Comparison& c) {
         for (const auto& segment : c.segments) results["segments"].push_back(segment_json(segment));
     }
     results["notes"] = Json::array();
-    for (const auto& note : c.notes) results["notes"].push_back(text(note));
+    for (const auto& note : c.notes) results["notes"].push_back(text_json(note));
     out["verdict"]["word"] = to_string(c.word);
     out["verdict"]["reasons"] = Json::array();
     for (const auto& reason : c.reasons) {
-        out["verdict"]["reasons"].push_back({{"code", reason.code}, {"text", text(reason.text)}});
+        out["verdict"]["reasons"].push_back(
+            {{"code", reason.code}, {"text", text_json(reason.text)}});
     }
     out["verdict"]["exit_code"] = exit_code(c);
     return out;

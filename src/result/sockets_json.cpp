@@ -1,6 +1,6 @@
 #include "result/sockets_json.hpp"
 
-#include "result/to_json.hpp"
+#include "result/json_parts.hpp"
 
 namespace loadline {
 namespace {
@@ -49,6 +49,7 @@ Json socket_report_json(const SocketReport& s) {
     out["port"] = s.port;
     if (s.pid) out["pid"] = *s.pid;
     if (!s.command.empty()) out["command"] = text_json(s.command);
+    if (!s.source.empty()) out["source"] = text_json(s.source);
     if (s.word == SocketWord::unknown) return out;
     out["tau_s"] = to_seconds(s.tau);
     out["closes"] = s.closes;
@@ -68,6 +69,7 @@ Json socket_report_json(const SocketReport& s) {
     if (s.fd_eta) out["fd_eta_s"] = to_seconds(*s.fd_eta);
     out["accept_queue_max"] = s.accept_queue_max;
     if (s.backlog > 0) out["backlog"] = s.backlog;
+    if (s.listen_overflows) out["listen_overflows"] = *s.listen_overflows;
     out["close_wait_max"] = s.close_wait_max;
     out["sampling_period_ms"] = to_ms(s.sampling_period);
     out["sampling_cost_ms"] = to_ms(s.sampling_cost);

@@ -54,6 +54,7 @@ std::string load_of(const Json& config) {
     }
     const auto mode = config.at("connection_mode").get<std::string>();
     if (mode != "pool") text += fmt::format(", connections {}", mode);
+    if (config.contains("churn")) text += ", churn " + config["churn"].dump();
     if (config.contains("connections")) {
         text += fmt::format(", at most {} connections", config["connections"].get<std::uint64_t>());
     }

@@ -50,6 +50,7 @@ Json redis_json(const RedisUse& r) {
         out["slowest_command"] = r.slowest_command;
     }
     if (r.ping > Duration{}) out["ping_ms"] = rounded(to_ms(r.ping));
+    if (r.unanswered > 0) out["pings_unanswered"] = r.unanswered;
     if (r.restarts > 0) out["restarts"] = r.restarts;
     return out;
 }

@@ -4,8 +4,11 @@
 
 #include <cmath>
 
+#include "result/capacity_json.hpp"
+#include "result/churn_json.hpp"
+#include "result/json_parts.hpp"
+#include "result/probes_json.hpp"
 #include "result/sockets_json.hpp"
-#include "result/target_json.hpp"
 #include "result/verdict.hpp"
 #include "stats/hlog.hpp"
 #include "stats/quantile.hpp"
@@ -17,18 +20,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr int summary_version = 1;
 
-/// Milliseconds with microseconds kept.
-double ms(Duration d) { return std::round(to_ms(d) * 1e3) / 1e3; }
-
 double per_second(std::uint64_t count, Duration length) {
     return length > Duration{} ? static_cast<double>(count) / to_seconds(length) : 0.0;
-}
-
-Json text(const std::string& raw) { return text_json(raw); }
-
-/// A percentile in ms; null when unanswered exchanges reach it.
-Json percentile_ms(Duration value) {
-    return value >= Histogram::unanswered ? Json(nullptr) : Json(ms(value));
 }
 
 struct Percentile {
@@ -43,20 +36,12 @@ Json latencies(const Histogram& histogram, Duration timeout) {
     Json out = Json::object();
     for (const auto& [key, q] : percentiles) {
         if (histogram.count() < samples_needed(q)) continue;
-        out[key] = percentile_ms(histogram.quantile(q));
-        if (out[key].is_null()) out[std::string{key} + "_over_ms"] = ms(timeout);
+        out[key] = percentile_ms_json(histogram.quantile(q));
+        if (out[key].is_null()) out[std::string{key} + "_over_ms"] = rounded_ms(timeout);
     }
     if (histogram.count() > histogram.unanswered_count()) {
-        out["max"] = ms(histogram.max());
-        out["mean"] = ms(histogram.mean());
-    }
-    return out;
-}
-
-Json outcomes(const std::array<std::uint64_t, outcome_count>& counts) {
-    Json out = Json::object();
-    for (std::size_t i = 0; i < outcome_count; ++i) {
-        if (counts[i] > 0) out[std::string{to_string(static_cast<Outcome>(i))}] = counts[i];
+        out["max"] = rounded_ms(histogram.max());
+        out["mean"] = rounded_ms(histogram.mean());
     }
     return out;
 }
@@ -69,7 +54,7 @@ Json step_json(const StepStats& stats, Duration timeout, Duration measured) {
     out["response_time_ms"] = latencies(stats.response_time, timeout);
     out["response_time_ok_ms"] = latencies(stats.response_time_ok, timeout);
     out["service_time_ms"] = latencies(stats.service_time, timeout);
-    out["outcomes"] = outcomes(stats.outcomes);
+    out["outcomes"] = outcomes_json(stats.outcomes);
     out["bytes_in"] = stats.bytes_in;
     out["bytes_out"] = stats.bytes_out;
     return out;
@@ -161,6 +146,8 @@ Json config(const RunResult& r) {
     out["max_users"] = r.user_cap;
     if (r.connection_cap > 0) out["connections"] = r.connection_cap;
     out["connection_mode"] = to_string(plan.connections);
+    if (plan.churn.any()) out["churn"] = churn_config_json(plan.churn);
+    if (!r.sources.empty()) out["sources"] = r.sources;
     add_load(plan, out);
     for (const auto& target : plan.targets) {
         out["targets"][target.name] = target.url.origin();  // no credentials
@@ -171,7 +158,7 @@ Json config(const RunResult& r) {
 Json reasons_json(const std::vector<Reason>& reasons) {
     Json out = Json::array();
     for (const auto& reason : reasons) {
-        out.push_back({{"code", reason.code}, {"text", text(reason.text)}});
+        out.push_back({{"code", reason.code}, {"text", text_json(reason.text)}});
     }
     return out;
 }
@@ -182,18 +169,19 @@ Json generator_json(const GeneratorHealth& g) {
     out["sent"] = g.sent;
     out["dropped"] = g.dropped;
     if (g.sent > 0) {
-        out["send_lag_ms"] = {{"p50", ms(g.send_lag_p50)},
-                              {"p99", ms(g.send_lag_p99)},
-                              {"window_p99", ms(g.send_lag_window_p99)}};
-        out["pool_wait_ms"] = {{"p50", ms(g.pool_wait_p50)}, {"p99", ms(g.pool_wait_p99)}};
+        out["send_lag_ms"] = {{"p50", rounded_ms(g.send_lag_p50)},
+                              {"p99", rounded_ms(g.send_lag_p99)},
+                              {"window_p99", rounded_ms(g.send_lag_window_p99)}};
+        out["pool_wait_ms"] = {{"p50", rounded_ms(g.pool_wait_p50)},
+                               {"p99", rounded_ms(g.pool_wait_p99)}};
     }
-    out["lag_bound_ms"] = ms(g.lag_bound);
+    out["lag_bound_ms"] = rounded_ms(g.lag_bound);
     out["lag_windows"] = g.lag_windows;
     out["lag_windows_over"] = g.lag_windows_over;
     out["cpu_share_max"] = g.cpu_share_max;
     out["worker_cpu_shares"] = g.worker_cpu;
     if (g.steal_share) out["steal_share"] = *g.steal_share;
-    if (g.throttled) out["throttled_ms"] = ms(*g.throttled);
+    if (g.throttled) out["throttled_ms"] = rounded_ms(*g.throttled);
     if (g.descriptors_max) out["descriptors_max"] = *g.descriptors_max;
     if (g.descriptor_limit > 0) out["descriptor_limit"] = g.descriptor_limit;
     out["connections_max"] = g.connections_max;
@@ -218,149 +206,30 @@ Json clause_json(const ClauseResult& c) {
         if (c.samples > 0) out["actual_share"] = c.actual_share;
         return out;
     }
-    out["limit_ms"] = ms(c.clause.limit);
-    if (c.actual) out["actual_ms"] = ms(*c.actual);
-    if (c.actual_over) out["actual_over_ms"] = ms(*c.actual_over);
-    return out;
-}
-
-Json clause_count_json(const ClauseCount& c) {
-    Json out;
-    out["requests"] = c.requests;
-    out["bad"] = c.bad;
-    if (c.requests > 0) out["bad_share"] = c.bad_share();
-    if (c.standard_error) out["standard_error"] = *c.standard_error;
-    if (c.worst_minute_share) {
-        out["worst_minute_share"] = *c.worst_minute_share;
-        out["worst_minute_start_s"] = to_seconds(c.worst_minute_start);
-    }
-    return out;
-}
-
-Json probe_json(const ProbeResult& p) {
-    Json out;
-    out["kind"] = to_string(p.kind);
-    out["rate_per_s"] = p.rate.per_second();
-    out["length_s"] = to_seconds(p.length);
-    if (p.planned > p.length) out["planned_s"] = to_seconds(p.planned);  // ended early
-    if (p.elapsed > Duration{}) out["elapsed_s"] = to_seconds(p.elapsed);
-    out["requests"] = p.requests;
-    out["tps"] = p.transactions_per_s;
-    if (p.requests > 0) {
-        out["p50_ms"] = percentile_ms(p.p50);
-        out["p90_ms"] = percentile_ms(p.p90);
-        out["p99_ms"] = percentile_ms(p.p99);
-        out["p999_ms"] = percentile_ms(p.p999);
-        out["error_share"] = p.error_share;
-        out["send_lag_p99_ms"] = ms(p.send_lag_p99);
-    }
-    if (p.p50_second_half > Duration{}) {
-        out["p50_halves_ms"] = {percentile_ms(p.p50_first_half), percentile_ms(p.p50_second_half)};
-    }
-    out["clauses"] = Json::array();
-    for (const auto& clause : p.clauses) out["clauses"].push_back(clause_count_json(clause));
-    if (p.aborted_by) out["aborted_by"] = *p.aborted_by;
-    out["drained"] = p.drained;
-    out["word"] = to_string(p.word);
-    if (!p.why.empty()) out["why"] = text(p.why);
-    return out;
-}
-
-Json hold_json(const HoldFacts& h) {
-    Json out;
-    out["rate_per_s"] = h.rate;
-    out["length_s"] = to_seconds(h.length);
-    out["passed"] = h.passed;
-    out["clause"] = h.clause;
-    out["budget_used"] = h.budget_used;
-    if (h.worst_minute_used) {
-        out["worst_minute_used"] = *h.worst_minute_used;
-        out["worst_minute_start_s"] = to_seconds(h.worst_minute_start);
-    }
-    if (h.chance_to_repeat) out["chance_to_repeat"] = *h.chance_to_repeat;
-    return out;
-}
-
-Json curve_json(const std::vector<CurvePoint>& curve) {
-    Json out = Json::array();
-    for (const auto& point : curve) {
-        out.push_back({{"tps", point.tps},
-                       {"p50_ms", percentile_ms(point.p50)},
-                       {"p99_ms", percentile_ms(point.p99)}});
-    }
-    return out;
-}
-
-Json topology_json(const Topology& topology) {
-    Json out;
-    out["same_machine"] = topology.same_machine;
-    if (topology.cores_shared) out["cores_shared"] = *topology.cores_shared;
-    out["text"] = topology.text;
-    return out;
-}
-
-Json capacity_json(const CapacityResult& c) {
-    Json out;
-    out["word"] = c.word;
-    out["text"] = text(c.text);
-    if (!c.advice.empty()) out["advice"] = text(c.advice);
-    const auto add = [&](const char* key, const auto& value) {
-        if (value) out[key] = *value;
-    };
-    add("confirmed_tps", c.confirmed_tps);
-    add("confirmed_rate_per_s", c.confirmed_rate);
-    add("estimate_tps", c.estimate_tps);
-    add("estimate_rate_per_s", c.estimate_rate);
-    add("safe_tps", c.safe_tps);
-    add("safe_rate_per_s", c.safe_rate);
-    if (c.interval) {
-        const auto& q = *c.interval;
-        out["interval_per_s"] = {
-            {"q05", q.q05}, {"q20", q.q20}, {"q50", q.q50}, {"q80", q.q80}, {"q95", q.q95}};
-    }
-    if (c.interval) {  // of transactions, as scripts read it
-        out["interval_tps"] = {c.interval->q05 * c.transactions_per_journey,
-                               c.interval->q95 * c.transactions_per_journey};
-    }
-    if (c.interval) {  // of transactions, as scripts read it
-        out["interval_tps"] = {c.interval->q05 * c.transactions_per_journey,
-                               c.interval->q95 * c.transactions_per_journey};
-    }
-    out["transactions_per_journey"] = c.transactions_per_journey;
-    if (!c.binding_clause.empty()) out["binding_clause"] = text(c.binding_clause);
-    if (!c.failed_first.empty()) out["failed_first"] = text(c.failed_first);
-    if (c.hold) out["hold"] = hold_json(*c.hold);
-    out["curve"] = curve_json(c.curve);
-    add("knee", c.knee);
-    add("current_rate_per_s", c.current_rate);
-    add("headroom", c.headroom);
-    add("pods", c.pods);
-    add("tps_per_pod", c.tps_per_pod);
-    out["topology"] = topology_json(c.topology);
-    out["budget_s"] = to_seconds(c.budget);
-    out["spent_s"] = to_seconds(c.spent);
-    out["notes"] = Json::array();
-    for (const auto& note : c.notes) out["notes"].push_back(text(note));
-    out["probes"] = Json::array();
-    for (const auto& probe : c.probes) out["probes"].push_back(probe_json(probe));
+    out["limit_ms"] = rounded_ms(c.clause.limit);
+    if (c.actual) out["actual_ms"] = rounded_ms(*c.actual);
+    if (c.actual_over) out["actual_over_ms"] = rounded_ms(*c.actual_over);
     return out;
 }
 
 Json cause_json(const CauseReport& cause) {
     Json out;
-    out["text"] = text(cause.findings.empty() ? cause_unknown : cause.findings.front().text);
+    out["text"] =
+        text_json(cause.findings.empty() ? unknown_text(cause) : cause.findings.front().text);
     out["findings"] = Json::array();
     for (const auto& finding : cause.findings) {
-        Json one{{"code", finding.code}, {"text", text(finding.text)}};
+        Json one{{"code", finding.code}, {"text", text_json(finding.text)}};
         if (finding.since) one["since_s"] = to_seconds(*finding.since);
         if (finding.rate) one["rate_per_s"] = *finding.rate;
         out["findings"].push_back(std::move(one));
     }
-    for (const auto& [key, stretch] : {std::pair{"good", cause.good}, {"bad", cause.bad}}) {
+    for (const auto& [key, stretch] :
+         {std::pair{"good", cause.good}, {"bad", cause.bad}, {"silent", cause.silent}}) {
         if (!stretch) continue;
         out[key] = {{"from_s", to_seconds(stretch->from)},
                     {"length_s", to_seconds(stretch->length)}};
         if (stretch->rate > 0) out[key]["rate_per_s"] = stretch->rate;
+        if (!stretch->probe.empty()) out[key]["probe"] = stretch->probe;
     }
     return out;
 }
@@ -375,7 +244,8 @@ Json results(const RunResult& r) {
     out["measured_s"] = to_seconds(m.measured);
     for (std::size_t i = 0; i < r.addresses.size(); ++i) {
         const auto& [addresses, took] = r.addresses[i];
-        out["targets"][plan.targets[i].name] = {{"addresses", addresses}, {"resolve_ms", ms(took)}};
+        out["targets"][plan.targets[i].name] = {{"addresses", addresses},
+                                                {"resolve_ms", rounded_ms(took)}};
     }
     out["steps"] = Json::object();
     for (std::size_t i = 0; i < m.total.steps.size(); ++i) {
@@ -395,31 +265,28 @@ Json results(const RunResult& r) {
     for (const auto& clause : r.clauses) out["slo"].push_back(clause_json(clause));
     out["generator"] = generator_json(m.generator);
     if (r.capacity) out["capacity"] = capacity_json(*r.capacity);
+    if (plan.churn.any()) out["churn"] = churn_json(plan, m.churn);
     if (r.sockets) {
         out["sockets"] = socket_report_json(*r.sockets);
     } else if (!r.not_watched.empty()) {
-        out["not_watched"] = text(r.not_watched);
+        out["not_watched"] = text_json(r.not_watched);
     }
+    if (!r.probes.empty()) out["probes"] = probes_json(r.probes, m.timeline);
     if (r.cause) out["cause"] = cause_json(*r.cause);
     if (!r.not_seen.empty()) {
         out["not_seen"] = Json::array();
-        for (const auto& what : r.not_seen) out["not_seen"].push_back(text(what));
+        for (const auto& what : r.not_seen) out["not_seen"].push_back(text_json(what));
     }
     out["examples"] = Json::array();
     for (const auto& example : m.examples) {
         out["examples"].push_back({{"outcome", std::string{to_string(example.outcome)}},
                                    {"step", example.step},
-                                   {"text", text(example.text)}});
+                                   {"text", text_json(example.text)}});
     }
     return out;
 }
 
 }  // namespace
-
-Json text_json(const std::string& raw) {
-    const auto quoted = Json(raw).dump(-1, ' ', false, Json::error_handler_t::replace);
-    return Json::parse(quoted);
-}
 
 Json summary_json(const RunResult& r) {
     Json out;
@@ -430,61 +297,6 @@ Json summary_json(const RunResult& r) {
     out["verdict"]["word"] = to_string(r.verdict.word);
     out["verdict"]["reasons"] = reasons_json(r.verdict.reasons);
     out["verdict"]["exit_code"] = exit_code(r);
-    return out;
-}
-
-Json timeline_json(const TimelinePoint& p) {
-    Json out;
-    out["t_s"] = to_seconds(p.since_start);
-    out["length_s"] = to_seconds(p.length);
-    out["phase"] = to_string(p.phase);
-    out["intended_rate_per_s"] = p.intended_rate;
-    out["scheduled"] = p.scheduled;
-    out["started"] = p.started;
-    out["sent"] = p.sent;
-    out["dropped"] = p.dropped;
-    out["completed"] = p.completed;
-    out["transactions"] = p.transactions;
-    out["errors"] = p.errors;
-    out["outcomes"] = outcomes(p.outcomes);
-    // Zero: nothing of the kind ended in this second.
-    const auto add = [&](const char* key, Duration value) {
-        if (value > Duration{}) out[key] = percentile_ms(value);
-    };
-    add("p50_ms", p.p50);
-    add("p90_ms", p.p90);
-    add("p99_ms", p.p99);
-    add("p999_ms", p.p999);
-    add("max_ms", p.max);
-    add("service_p50_ms", p.service_p50);
-    add("service_p99_ms", p.service_p99);
-    add("send_lag_p50_ms", p.send_lag_p50);
-    add("send_lag_p99_ms", p.send_lag_p99);
-    add("pool_wait_p99_ms", p.pool_wait_p99);
-    out["in_flight"] = p.in_flight;
-    out["users"] = p.users;
-    out["connections"] = p.connections;
-    out["cpu_share_max"] = p.cpu_share_max;
-    const auto& g = p.generator;
-    out["worker_cpu_shares"] = g.worker_cpu;
-    if (g.steal_share) out["steal_share"] = *g.steal_share;
-    if (g.throttled) out["throttled_ms"] = ms(*g.throttled);
-    if (g.descriptors) out["descriptors"] = *g.descriptors;
-    if (g.time_wait) out["time_wait"] = *g.time_wait;
-    if (p.sockets) {
-        const auto& s = *p.sockets;
-        auto& sockets = out["sockets"];
-        for (std::size_t i = 1; i < tcp_state_count; ++i) {
-            if (s.states[i] > 0) sockets["states"][tcp_state_name(i)] = s.states[i];
-        }
-        sockets["close_wait"] = s.close_wait;
-        sockets["stale"] = s.stale;
-        sockets["accept_queue"] = s.accept_queue;
-        sockets["backlog"] = s.backlog;
-        if (s.fds) sockets["fds"] = *s.fds;
-        if (s.fd_limit) sockets["fd_limit"] = *s.fd_limit;
-    }
-    if (p.target) out["target"] = target_json(*p.target);
     return out;
 }
 

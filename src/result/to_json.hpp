@@ -10,10 +10,4 @@ namespace loadline {
 /// is absent; a percentile that unanswered exchanges reach is null with "..._over_ms" beside it.
 nlohmann::ordered_json summary_json(const RunResult& result);
 
-/// Text that a service or the kernel wrote, as valid UTF-8: JSON can carry nothing else.
-nlohmann::ordered_json text_json(const std::string& raw);
-
-/// One line of timeline.jsonl.
-nlohmann::ordered_json timeline_json(const TimelinePoint& point);
-
 }  // namespace loadline

@@ -13,6 +13,7 @@
 #include "result/selftest.hpp"
 #include "result/words.hpp"
 #include "stats/interval.hpp"
+#include "watch/probes_report.hpp"
 #include "watch/socket_report.hpp"
 #include "watch/target.hpp"
 
@@ -72,14 +73,20 @@ struct TimelinePoint {
     std::uint64_t scheduled = 0, started = 0, sent = 0, dropped = 0;
     std::uint64_t completed = 0, transactions = 0, errors = 0;
     std::array<std::uint64_t, outcome_count> outcomes{};
+    Origins origins;
+    std::vector<ClauseCount> clauses;  ///< per clause of the plan: of what ended in it
     Duration p50{}, p90{}, p99{}, p999{},
         max{};  ///< response time of transactions; p at 1 h: unanswered
     Duration service_p50{}, service_p99{}, send_lag_p50{}, send_lag_p99{}, pool_wait_p99{};
     std::uint64_t in_flight = 0, users = 0, connections = 0;
+    std::uint64_t closes = 0;                                    ///< connections that we closed
+    std::array<std::uint64_t, churn_mode_count> churn_closes{};  ///< of them, by mode
     double cpu_share_max = 0;
     GeneratorSecond generator;
-    std::optional<SocketSample> sockets;
-    std::optional<TargetSecond> target;  ///< its process, kernel counters and Redis
+    std::optional<SocketSample> sockets;       ///< the latest
+    std::optional<AcceptQueue> fullest_queue;  ///< of all samples of the second
+    std::optional<TargetSecond> target;        ///< its process, kernel counters and Redis
+    std::vector<ProbeSecond> probes;           ///< shadow probes of the kubelet's that ended in it
 };
 
 /// The first few examples of an outcome, secrets masked.
@@ -112,6 +119,7 @@ struct TrialMeasurement {
     std::vector<OutcomeExample> examples;
     Duration measured{};  ///< length of the measured window
     Ended throughput;
+    ChurnStats churn;          ///< of the whole load, with warm-up and drain
     double intended_rate = 0;  ///< journeys per second; 0: closed model
     GeneratorHealth generator;
     bool drained = true;          ///< nothing was under way when the drain ended
@@ -131,6 +139,7 @@ struct RunResult {
     std::uint64_t seed = 0;
     unsigned threads = 0;
     std::size_t user_cap = 0, connection_cap = 0;  ///< 0: no cap
+    std::vector<std::string> sources;  ///< our own addresses; empty: the system's choice
     std::chrono::system_clock::time_point started_at{};
     Duration elapsed{};
     Machine machine;
@@ -145,8 +154,10 @@ struct RunResult {
     std::optional<SocketReport> sockets;  ///< absent: not watched
     std::string not_watched;              ///< then: why
     std::vector<SocketSample> socket_samples;
+    std::vector<ProbeReport> probes;    ///< what the kubelet would have done; empty: no probes
     std::vector<std::string> not_seen;  ///< of the target; what it would take to see it
-    std::optional<CauseReport> cause;   ///< of a FAIL; also when the target was restarted
+    std::optional<CauseReport>
+        cause;  ///< of a FAIL; also when the target or its Redis was restarted
     Verdict verdict;
 };
 

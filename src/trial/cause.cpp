@@ -5,17 +5,10 @@
 #include <algorithm>
 
 #include "base/units.hpp"
+#include "trial/cause_look.hpp"
 
 namespace loadline {
 namespace {
-
-/// What one rule sees: the two sides and the context. `good` may be null.
-struct Look {
-    const CauseSide* good;
-    const CauseSide& bad;
-    const CauseContext& context;
-};
-using Found = std::optional<std::string>;
 
 const ProcessUse* process_of(const CauseSide* side) {
     return side && side->target && side->target->process ? &*side->target->process : nullptr;
@@ -32,30 +25,19 @@ double per_second(std::uint64_t count, const CauseSide& side) {
     return length > 0 ? static_cast<double>(count) / length : 0;
 }
 
-double share(std::uint64_t part, std::uint64_t whole) {
-    return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
-}
-
-/// A figure of the good side, which may not be known.
-struct Good {
-    bool known = false;
-    double value = 0;
-};
-
 template <class Use>
 Good good_of(const Use* use, std::optional<double> Use::*figure) {
     return use && use->*figure ? Good{true, (use->*figure).value_or(0)} : Good{};
 }
 
-/// Whether the bad side's value stands out against the good one's, where that is known.
-bool clearly_more(double bad, Good good, double times) {
-    return !good.known || bad >= times * good.value;
-}
-
-/// " (12 % in the good seconds)"; nothing where that is not known.
-template <class Text>
-std::string beside(Good good, Text text) {
-    return good.known ? fmt::format(" ({} in the good seconds)", text(good.value)) : std::string{};
+/// Whether the bad side used clearly more of a limit, as a share of it, than the good one: that
+/// many times as much, or so much that a third less of the room was left. A search may take a good
+/// probe just below the limit: then only the room tells. A limit that was reached on both sides is
+/// none.
+bool nearer_its_limit(double bad, Good good, double times) {
+    constexpr double no_room = 0.02;  // less is not told from none
+    const auto used = std::min(bad, 1.0);
+    return clearly_more(used, good, times) || 1 - good.value >= 1.5 * std::max(1 - used, no_room);
 }
 
 std::string rate_text(double per_second) { return format_number(per_second) + "/s"; }
@@ -86,12 +68,13 @@ Found fd_limit(const Look& look) {
     const auto* p = process_of(&look.bad);
     if (!p || !p->fds || !p->fd_limit) return {};
     const auto used = share(*p->fds, *p->fd_limit);
-    const auto* g = process_of(look.good);
-    const auto good = g && g->fds ? Good{true, static_cast<double>(*g->fds)} : Good{};
-    if (used < 0.95) return {};
-    if (used < 0.98 && !clearly_more(static_cast<double>(*p->fds), good, 1.05)) return {};
+    // The last good second may have them all: who gets none waits, and is slow a while later.
+    const auto* fewest = look.good && look.good->fds_fewest ? &*look.good->fds_fewest : nullptr;
+    const auto good = fewest ? Good{true, static_cast<double>(*fewest)} : Good{};
+    const auto good_used = fewest ? Good{true, share(*fewest, *p->fd_limit)} : Good{};
+    if (used < 0.95 || !nearer_its_limit(used, good_used, 1.05)) return {};
     return fmt::format("{} of {} file descriptors were open{}: the target can accept no more",
-                       *p->fds, *p->fd_limit, beside(good, format_number));
+                       *p->fds, *p->fd_limit, beside(look, good, format_number));
 }
 
 Found cpu_quota(const Look& look) {
@@ -99,13 +82,12 @@ Found cpu_quota(const Look& look) {
     if (!p || !p->quota || !p->throttled || !p->cores_used) return {};
     const auto* g = process_of(look.good);
     const auto good = good_of(g, &ProcessUse::throttled);
-    if (*p->throttled < 0.2) return {};
-    if (*p->throttled < 0.5 && !clearly_more(*p->throttled, good, 1.2)) return {};
+    if (*p->throttled < 0.2 || !nearer_its_limit(*p->throttled, good, 1.2)) return {};
     return fmt::format(
         "the CPU quota of {} cores was used up: the target got {} and was held back in {} of the "
         "quota's periods{}",
         format_number(*p->cores), format_number(*p->cores_used), format_share(*p->throttled),
-        beside(good, format_share));
+        beside(look, good, format_share));
 }
 
 Found cpu(const Look& look) {
@@ -114,10 +96,10 @@ Found cpu(const Look& look) {
     const auto used = *p->cores_used / *p->cores;
     const auto* g = process_of(look.good);
     const auto good = good_of(g, &ProcessUse::cores_used);
-    if (used < 0.9) return {};
-    if (used < 0.97 && !clearly_more(*p->cores_used, good, 1.05)) return {};
+    const auto good_used = Good{good.known, good.value / *p->cores};
+    if (used < 0.9 || !nearer_its_limit(used, good_used, 1.05)) return {};
     return fmt::format("the target used {} of {} cores{}", format_number(*p->cores_used),
-                       format_number(*p->cores), beside(good, format_number));
+                       format_number(*p->cores), beside(look, good, format_number));
 }
 
 Found cpu_thread(const Look& look) {
@@ -125,10 +107,10 @@ Found cpu_thread(const Look& look) {
     if (!p || !p->busiest_thread || cpu(look)) return {};
     const auto* g = process_of(look.good);
     const auto good = good_of(g, &ProcessUse::busiest_thread);
-    if (*p->busiest_thread < 0.9) return {};
-    if (*p->busiest_thread < 0.97 && !clearly_more(*p->busiest_thread, good, 1.05)) return {};
+    if (*p->busiest_thread < 0.9 || !nearer_its_limit(*p->busiest_thread, good, 1.05)) return {};
     return fmt::format("one thread of the target used {} of a core{}: it does all the work alone",
-                       format_share(std::min(1.0, *p->busiest_thread)), beside(good, format_share));
+                       format_share(std::min(1.0, *p->busiest_thread)),
+                       beside(look, good, format_share));
 }
 
 Found run_queue(const Look& look) {
@@ -140,7 +122,7 @@ Found run_queue(const Look& look) {
     if (!good.known && *p->run_queue_wait < p->cores_used.value_or(0)) return {};
     return fmt::format(
         "the target's threads were ready but had no core for {} s each second, all together{}",
-        format_number(*p->run_queue_wait), beside(good, format_number));
+        format_number(*p->run_queue_wait), beside(look, good, format_number));
 }
 
 // The kernel
@@ -154,16 +136,13 @@ Found accept_queue(const Look& look) {
         return {};
     const auto rate = per_second(k->listen_overflows, look.bad);
     if (!clearly_more(rate, good, 2)) return {};
-    auto found =
-        fmt::format("the kernel turned connections away {} times, {}{}: the accept queue was full",
-                    k->listen_overflows, rate_text(rate), beside(good, rate_text));
-    const auto& [queue, backlog] = std::pair{look.bad.accept_queue, look.bad.backlog};
-    if (backlog == 0) return found;
-    if (queue >= backlog) return found + fmt::format(" (seen with {} of {})", queue, backlog);
-    return found + fmt::format(
-                       " (counted in the whole network namespace; the watched queue was seen with "
-                       "at most {} of {})",
-                       queue, backlog);
+    const auto& [queue, backlog] = look.bad.accept_queue;
+    if (2 * queue < backlog) return {};  // the whole namespace is counted: it was somebody else's
+    return fmt::format(
+        "the kernel turned connections away {} times, {}{}: the accept queue was full{}",
+        k->listen_overflows, rate_text(rate), beside(look, good, rate_text),
+        backlog > 0 ? fmt::format(" (seen with {} of {})", queue, backlog)
+                    : " (of some service in its network namespace)");
 }
 
 Found retransmits(const Look& look) {
@@ -174,10 +153,46 @@ Found retransmits(const Look& look) {
     const auto part = share(k->retransmits, k->segments);
     if (part < 0.01 || !clearly_more(part, good, 2)) return {};
     return fmt::format("{} of the TCP segments were sent again{}, in its whole network namespace",
-                       format_share(part), beside(good, format_share));
+                       format_share(part), beside(look, good, format_share));
 }
 
 // Redis
+
+Found redis_restart(const Look& look) {
+    const auto* r = redis_of(&look.bad);
+    if (!r || r->restarts == 0) return {};
+    return fmt::format("Redis was restarted {} under the load",
+                       r->restarts == 1 ? "once" : fmt::format("{} times", r->restarts));
+}
+
+Found redis_silent(const Look& look) {
+    const auto* r = redis_of(&look.bad);
+    if (!r || r->unanswered < 2) return {};
+    const auto* g = redis_of(look.good);
+    const auto good = g ? Good{true, per_second(g->unanswered, *look.good)} : Good{};
+    const auto rate = per_second(r->unanswered, look.bad);
+    if (!clearly_more(rate, good, 2)) return {};
+    return fmt::format("Redis did not answer: {} PINGs got none{}", r->unanswered,
+                       beside(look, good, rate_text));
+}
+
+Found redis_cpu(const Look& look) {
+    const auto* r = redis_of(&look.bad);
+    if (!r || !r->cores_used) return {};
+    const auto* g = redis_of(look.good);
+    const auto good = good_of(g, &RedisUse::cores_used);
+    // Where a PING is slow and no command by itself, commands queue for the core: then less of it
+    // is all that Redis could get, as on a machine whose cores are partly stolen.
+    const auto limit = look.context.latency_limit;
+    const bool queued = r->ping >= limit && r->slowest < limit;
+    if (*r->cores_used < (queued ? 0.8 : 0.9)) return {};
+    if (!nearer_its_limit(*r->cores_used, good, 1.05)) return {};
+    std::string ping;
+    if (r->ping >= limit) ping = "; a PING took up to " + format_duration(r->ping);
+    return fmt::format("Redis used {} of its one core{}{}",
+                       format_share(std::min(1.0, *r->cores_used)),
+                       beside(look, good, format_share), ping);
+}
 
 Found redis_slow(const Look& look) {
     const auto* r = redis_of(&look.bad);
@@ -186,6 +201,7 @@ Found redis_slow(const Look& look) {
     const auto limit = look.context.latency_limit;
     const auto worst = std::max(r->slowest, r->ping);
     if (worst < limit) return {};
+    if (r->slowest < limit && redis_cpu(look)) return {};  // no command alone: there were too many
     if (g && worst < 3 * std::max(g->slowest, g->ping) / 2) return {};
     std::string log = "; its slow log has nothing new";
     if (r->slow > 0) {
@@ -195,7 +211,7 @@ Found redis_slow(const Look& look) {
                           r->slowest_command);
     }
     return fmt::format("Redis was slow: a PING took up to {}{}{}", format_duration(r->ping),
-                       beside(g ? Good{true, to_seconds(g->ping)} : Good{},
+                       beside(look, g ? Good{true, to_seconds(g->ping)} : Good{},
                               [](double s) { return format_duration(seconds(s)); }),
                        log);
 }
@@ -208,18 +224,7 @@ Found redis_evictions(const Look& look) {
     const auto rate = per_second(*r->evicted, look.bad);
     if (!clearly_more(rate, good, 2)) return {};
     return fmt::format("Redis evicted {} keys for lack of memory, {}{}", *r->evicted,
-                       rate_text(rate), beside(good, rate_text));
-}
-
-Found redis_cpu(const Look& look) {
-    const auto* r = redis_of(&look.bad);
-    if (!r || !r->cores_used) return {};
-    const auto* g = redis_of(look.good);
-    const auto good = good_of(g, &RedisUse::cores_used);
-    if (*r->cores_used < 0.9) return {};
-    if (*r->cores_used < 0.97 && !clearly_more(*r->cores_used, good, 1.05)) return {};
-    return fmt::format("Redis used {} of its one core{}",
-                       format_share(std::min(1.0, *r->cores_used)), beside(good, format_share));
+                       rate_text(rate), beside(look, good, rate_text));
 }
 
 Found redis_blocked(const Look& look) {
@@ -228,7 +233,7 @@ Found redis_blocked(const Look& look) {
     if (!r || !g || !r->blocked || !g->blocked) return {};  // how many are usual is not known
     if (*r->blocked < *g->blocked + 5 || *r->blocked < 3 * *g->blocked / 2) return {};
     return fmt::format("{} clients waited in blocking commands of Redis{}", *r->blocked,
-                       beside(Good{true, static_cast<double>(*g->blocked)}, format_number));
+                       beside(look, Good{true, static_cast<double>(*g->blocked)}, format_number));
 }
 
 struct Rule {
@@ -236,9 +241,11 @@ struct Rule {
     Found (*look)(const Look&);
 };
 constexpr Rule rules[] = {
-    {"restart", restart},
     {"oom", oom},
+    {"restart", restart},
     {"gone", gone},
+    {"redis_restart", redis_restart},
+    {"redis_silent", redis_silent},
     {"fd_limit", fd_limit},
     {"cpu_quota", cpu_quota},
     {"redis_slow", redis_slow},
@@ -252,92 +259,18 @@ constexpr Rule rules[] = {
     {"retransmits", retransmits},
 };
 
-// What the client met: named, but behind what the server shows of itself
-
-constexpr Outcome named_outcomes[] = {
-    Outcome::http_5xx,     Outcome::connect_refused, Outcome::connect_timeout, Outcome::reset,
-    Outcome::closed_early, Outcome::redis_error,     Outcome::resolve_error};
-
-const char* meaning_of(Outcome outcome) {
-    switch (outcome) {
-        case Outcome::http_5xx:
-            return "were answered 5xx";
-        case Outcome::connect_refused:
-            return "found nobody listening, or a backlog that refuses";
-        case Outcome::connect_timeout:
-            return "got no connection in time";
-        case Outcome::reset:
-            return "were ended by a reset";
-        case Outcome::closed_early:
-            return "were closed before the answer";
-        case Outcome::resolve_error:
-            return "found no address for the target's name";
-        default:
-            return "were answered by Redis with an error";
-    }
-}
-
-/// What the service said first, without the outcome's own name before it.
-std::string first_example(const CauseContext& context, Outcome outcome) {
-    constexpr std::size_t most = 80;
-    for (const auto& example : context.examples) {
-        if (example.outcome != outcome) continue;
-        std::string_view text = example.text;
-        if (text.starts_with(to_string(outcome))) text.remove_prefix(to_string(outcome).size());
-        text.remove_prefix(std::min(text.find_first_not_of(": "), text.size()));
-        if (text.empty()) continue;
-        return fmt::format("; the first: {}{}", text.substr(0, most),
-                           text.size() > most ? "..." : "");
-    }
-    return {};
-}
-
-/// How many exchanges of a side ended so, and their share.
-struct Counted {
-    std::uint64_t count = 0;
-    double share = 0;
-};
-
-Counted ended(const CauseSide& side, Outcome outcome) {
-    const auto n = side.outcomes[static_cast<std::size_t>(outcome)];
-    return {n, share(n, side.completed)};
-}
-
-/// The outcomes that stand out, most frequent first.
-std::vector<Outcome> outcomes_of(const Look& look) {
-    std::vector<Outcome> found;
-    for (const auto outcome : named_outcomes) {
-        const auto bad = ended(look.bad, outcome);
-        const auto good = look.good ? Good{true, ended(*look.good, outcome).share} : Good{};
-        if (bad.count >= 5 && bad.share >= 0.001 && clearly_more(bad.share, good, 2)) {
-            found.push_back(outcome);
-        }
-    }
-    std::stable_sort(found.begin(), found.end(), [&](auto a, auto b) {
-        return ended(look.bad, a).count > ended(look.bad, b).count;
-    });
-    return found;
-}
-
-std::string outcome_text(const Look& look, Outcome outcome) {
-    const auto bad = ended(look.bad, outcome);
-    const auto good = look.good ? Good{true, ended(*look.good, outcome).share} : Good{};
-    return fmt::format("{} of {} requests {}: {}{}{}", bad.count, look.bad.completed,
-                       meaning_of(outcome), format_share(bad.share), beside(good, format_share),
-                       first_example(look.context, outcome));
-}
-
 }  // namespace
 
 void add_to(CauseSide& side, const TimelinePoint& point) {
     side.length += point.length;
     side.completed += point.completed;
     for (std::size_t i = 0; i < outcome_count; ++i) side.outcomes[i] += point.outcomes[i];
-    if (point.sockets && point.sockets->accept_queue >= side.accept_queue) {
-        side.accept_queue = point.sockets->accept_queue;
-        side.backlog = point.sockets->backlog;
-    }
+    side.origins.merge(point.origins);
+    if (point.fullest_queue) side.accept_queue.take_fuller(*point.fullest_queue);
     if (!point.target) return;
+    if (const auto& process = point.target->process; process && process->fds) {
+        side.fds_fewest = std::min(side.fds_fewest.value_or(*process->fds), *process->fds);
+    }
     if (!side.target) side.target.emplace();
     append(*side.target, *point.target);
 }
@@ -355,9 +288,7 @@ std::vector<CauseFinding> compare_sides(const CauseSide* good, const CauseSide& 
     for (const auto& rule : rules) {
         if (auto text = rule.look(look)) findings.push_back({rule.code, std::move(*text), {}, {}});
     }
-    for (const auto outcome : outcomes_of(look)) {
-        findings.push_back({std::string{to_string(outcome)}, outcome_text(look, outcome), {}, {}});
-    }
+    add_outcomes(look, findings);
     return findings;
 }
 

@@ -8,45 +8,65 @@ namespace {
 
 constexpr std::size_t most_seconds = 10;
 
-/// The percentile of one second that stands for `q`: the highest that its samples allow.
-Duration percentile_of(const TimelinePoint& point, double q) {
-    const std::pair<double, Duration> known[] = {
-        {0.999, point.p999}, {0.99, point.p99}, {0.9, point.p90}, {0.5, point.p50}};
-    for (const auto& [quantile, value] : known) {
-        if (quantile <= q + 1e-9 && point.completed >= samples_needed(quantile)) return value;
+/// The share of bad ones that a clause allows in one second; of a percentile that of the highest
+/// one that its samples allow.
+double allowed_share(const SloClause& clause, std::uint64_t samples) {
+    if (clause.metric == SloClause::Metric::errors) return clause.error_limit;
+    for (const double q : {clause.quantile, 0.999, 0.99, 0.9}) {
+        if (q <= clause.quantile && samples >= samples_needed(q)) return 1 - q;
     }
-    return point.p50;
+    return 0.5;
 }
 
-bool breaks(const SloClause& clause, const TimelinePoint& point) {
+/// `count` is what the clause judges of the second: its own step or journey alone, if it has one.
+bool breaks(const SloClause& clause, const ClauseCount& count, const TimelinePoint& point) {
     if (point.completed == 0) return point.in_flight > 0;  // nothing came back
-    if (clause.metric == SloClause::Metric::errors) {
-        const auto all = static_cast<double>(point.completed);
-        return static_cast<double>(point.errors) / all > clause.error_limit;
-    }
-    return percentile_of(point, clause.quantile) > clause.limit;
+    return count.bad_share() > allowed_share(clause, count.requests) + 1e-9;
 }
 
-/// The same for a second whose percentiles hide the few slow ones.
-bool has_any(const SloClause& clause, const TimelinePoint& point) {
-    return clause.metric == SloClause::Metric::errors ? point.errors > 0 : point.max > clause.limit;
+/// The same for a second that hides the few bad ones among many.
+bool has_any(const SloClause&, const ClauseCount& count, const TimelinePoint&) {
+    return count.bad > 0;
 }
 
 using Points = std::span<const TimelinePoint>;
-using Test = bool (*)(const SloClause&, const TimelinePoint&);
+using Clauses = std::span<const ClauseResult>;
+using Test = bool (*)(const SloClause&, const ClauseCount&, const TimelinePoint&);
 
-/// Whether each second breaks one of the clauses.
-std::vector<bool> bad_seconds(Points points, std::span<const ClauseResult> clauses, Test test,
-                              bool with_drain) {
-    std::vector<bool> bad(points.size());
+ClauseCount count_of(const TimelinePoint& point, std::size_t clause) {
+    return clause < point.clauses.size() ? point.clauses[clause] : ClauseCount{};
+}
+
+/// Whether each second breaks one of the clauses that failed, in whatever phase.
+std::vector<bool> broken_seconds(Points points, Clauses clauses, Test test) {
+    std::vector<bool> broken(points.size());
+    for (std::size_t i = 0; i < points.size(); ++i) {
+        for (std::size_t c = 0; c < clauses.size() && !broken[i]; ++c) {
+            broken[i] = clauses[c].word == VerdictWord::fail &&
+                        test(clauses[c].clause, count_of(points[i], c), points[i]);
+        }
+    }
+    return broken;
+}
+
+/// Whether something ended in the second that each clause that failed judges: else nobody knows
+/// whether it was a good one.
+bool is_known(const TimelinePoint& point, Clauses clauses) {
+    for (std::size_t c = 0; c < clauses.size(); ++c) {
+        if (clauses[c].word != VerdictWord::fail) continue;
+        if (count_of(point, c).requests == 0) return false;
+    }
+    return true;
+}
+
+/// Of the broken seconds those that the verdict is about: a warm-up is not judged, and a drain
+/// only where its answers belong to what was due before.
+std::vector<bool> judged(Points points, std::vector<bool> broken, bool with_drain) {
     for (std::size_t i = 0; i < points.size(); ++i) {
         const auto phase = points[i].phase;
-        if (phase != Phase::measure && !(with_drain && phase == Phase::drain)) continue;
-        bad[i] = std::any_of(clauses.begin(), clauses.end(), [&](const ClauseResult& clause) {
-            return clause.word == VerdictWord::fail && test(clause.clause, points[i]);
-        });
+        if (phase != Phase::measure && !(with_drain && phase == Phase::drain)) broken[i] = false;
     }
-    return bad;
+    return broken;
 }
 
 /// Where it begins for good: the first bad second of which half of the next five are bad too;
@@ -61,14 +81,16 @@ std::size_t onset_of(const std::vector<bool>& bad) {
     return static_cast<std::size_t>(std::find(bad.begin(), bad.end(), true) - bad.begin());
 }
 
-/// Seconds that are neither bad nor the echo of a bad one: what is watched comes a little late.
-std::vector<std::size_t> good_between(Points points, const std::vector<bool>& bad,
-                                      std::size_t begin, std::size_t end) {
+/// Seconds that are neither broken nor the echo of such a one: what is watched comes a little
+/// late. Those of a warm-up serve as well.
+std::vector<std::size_t> good_between(Points points, Clauses clauses,
+                                      const std::vector<bool>& broken, std::size_t begin,
+                                      std::size_t end) {
     std::vector<std::size_t> good;
     for (std::size_t i = begin; i < end && good.size() < most_seconds; ++i) {
-        const bool echo = i > 0 && bad[i - 1];
-        const bool loaded = points[i].phase != Phase::drain && points[i].completed > 0;
-        if (!bad[i] && !echo && loaded) good.push_back(i);
+        const bool echo = i > 0 && broken[i - 1];
+        const bool loaded = points[i].phase != Phase::drain && is_known(points[i], clauses);
+        if (!broken[i] && !echo && loaded) good.push_back(i);
     }
     return good;
 }
@@ -99,25 +121,35 @@ CauseSide bad_side(Points points, const std::vector<std::size_t>& chosen) {
     return side;
 }
 
-/// Ends of the target at any time of the run are findings, not only those in a bad second.
-void take_ends(CauseSide& side, Points points) {
+}  // namespace
+
+void take_ends(CauseSide& side, std::span<const TimelinePoint> points) {
     const auto all = side_of(points);
-    if (!all.target || !all.target->process) return;
+    if (!all.target) return;
     if (!side.target) side.target.emplace();
-    if (!side.target->process) side.target->process.emplace();
-    auto& process = *side.target->process;
-    const auto& whole = *all.target->process;
-    process.pid = whole.pid;
-    process.restarts = whole.restarts;
-    process.oom_kills = whole.oom_kills;
-    process.gone = whole.gone;
+    if (const auto& whole = all.target->process) {
+        if (!side.target->process) side.target->process.emplace();
+        auto& process = *side.target->process;
+        process.pid = whole->pid;
+        process.restarts = whole->restarts;
+        process.oom_kills = whole->oom_kills;
+        process.gone = whole->gone;
+    }
+    if (const auto& whole = all.target->redis) {
+        if (!side.target->redis) side.target->redis.emplace();
+        side.target->redis->restarts = whole->restarts;
+    }
 }
 
-/// The first second that alone shows the finding.
-void date(CauseFinding& finding, Points points, const CauseSide* good,
+bool is_end(const CauseFinding& finding) {
+    return finding.code == "restart" || finding.code == "oom" || finding.code == "gone" ||
+           finding.code == "redis_restart";
+}
+
+void date(CauseFinding& finding, std::span<const TimelinePoint> points, const CauseSide* good,
           const CauseContext& context) {
     for (const auto& point : points) {
-        if (point.phase == Phase::warmup) continue;
+        if (point.phase == Phase::warmup && !is_end(finding)) continue;
         const auto alone = compare_sides(good, side_of({&point, 1}), context);
         const bool shows = std::any_of(alone.begin(), alone.end(), [&](const CauseFinding& other) {
             return other.code == finding.code;
@@ -129,20 +161,25 @@ void date(CauseFinding& finding, Points points, const CauseSide* good,
     }
 }
 
-}  // namespace
-
 std::optional<CauseReport> explain_run(const TrialMeasurement& measurement,
                                        std::span<const ClauseResult> clauses,
                                        Duration latency_limit) {
     const Points points{measurement.timeline};
-    const CauseContext context{latency_limit, measurement.examples};
-    const bool broken = std::any_of(clauses.begin(), clauses.end(), [](const auto& clause) {
-        return clause.word == VerdictWord::fail;
-    });
-    std::vector<bool> bad(points.size());
-    if (broken) bad = bad_seconds(points, clauses, breaks, false);
+    CauseContext context{latency_limit, measurement.examples};
+    context.too_slow = false;
+    bool failed = false;
+    for (const auto& clause : clauses) {
+        if (clause.word != VerdictWord::fail) continue;
+        failed = true;
+        if (clause.clause.metric == SloClause::Metric::percentile) context.too_slow = true;
+    }
+    auto broken = broken_seconds(points, clauses, breaks);
+    auto bad = judged(points, broken, false);
     const auto any = [&] { return std::find(bad.begin(), bad.end(), true) != bad.end(); };
-    if (broken && !any()) bad = bad_seconds(points, clauses, has_any, true);
+    if (!any()) {
+        broken = broken_seconds(points, clauses, has_any);
+        bad = judged(points, broken, true);
+    }
 
     CauseReport report;
     CauseSide worse;
@@ -153,8 +190,8 @@ std::optional<CauseReport> explain_run(const TrialMeasurement& measurement,
         for (auto i = onset; i < bad.size() && chosen.size() < most_seconds; ++i) {
             if (bad[i]) chosen.push_back(i);
         }
-        auto good = good_between(points, bad, 0, onset);
-        if (good.empty()) good = good_between(points, bad, onset, bad.size());
+        auto good = good_between(points, clauses, broken, 0, onset);
+        if (good.empty()) good = good_between(points, clauses, broken, onset, broken.size());
         report.bad = stretch_of(points, chosen);
         worse = bad_side(points, chosen);
         if (!good.empty()) {
@@ -165,7 +202,7 @@ std::optional<CauseReport> explain_run(const TrialMeasurement& measurement,
     }
     take_ends(worse, points);
     report.findings = compare_sides(better ? &*better : nullptr, worse, context);
-    if (!broken && report.findings.empty()) return {};
+    if (!failed && report.findings.empty()) return {};
     for (auto& finding : report.findings) {
         date(finding, points, better ? &*better : nullptr, context);
     }

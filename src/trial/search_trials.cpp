@@ -8,6 +8,7 @@
 #include "base/stop.hpp"
 #include "base/units.hpp"
 #include "result/verdict.hpp"
+#include "trial/cause.hpp"
 #include "trial/probe_watch.hpp"
 
 namespace loadline {
@@ -127,6 +128,19 @@ void judge_probe(ProbeResult& probe, const Plan& plan, const TrialMeasurement& m
     }
 }
 
+/// Whether the probe broke a clause of latency, be it by so few requests that no run would be
+/// judged by them.
+bool too_slow(const ProbeResult& probe, const std::vector<ClauseResult>& judged,
+              const std::vector<SearchClause>& clauses) {
+    for (std::size_t i = 0; i < clauses.size(); ++i) {
+        if (clauses[i].errors) continue;
+        const bool broken = judged[i].word == VerdictWord::fail || probe.aborted_by == i ||
+                            probe.clauses[i].bad_share() > clauses[i].bad_share;
+        if (broken) return true;
+    }
+    return false;
+}
+
 ProbeResult probe_of(const TrialSpec& spec, const Plan& plan, const TrialMeasurement& m,
                      const std::vector<SearchClause>& clauses, const RunningProbe& running) {
     const auto all = pooled_transactions(plan, m.total);
@@ -174,7 +188,8 @@ class SearchRun {
 public:
     SearchRun(TrialStage& stage, const SearchOptions& options, std::vector<ProbeResult> earlier)
         : stage_{stage}, search_{options} {
-        if (!earlier.empty()) search_.resume(std::move(earlier));
+        resumed_ = !earlier.empty();
+        if (resumed_) search_.resume(std::move(earlier));
     }
 
     void run() {
@@ -190,12 +205,23 @@ public:
         stage_.judge_sockets(result);
         result.capacity = search_.conclude(interrupted_);
         result.verdict = judge_search(*result.capacity, result.measurement, result.sockets);
+        explain(result);
         if (died_.empty()) return;
         result.verdict.word = VerdictWord::fail;
         result.verdict.reasons.insert(result.verdict.reasons.begin(), {"died", died_});
     }
 
 private:
+    void explain(RunResult& result) {
+        result.not_seen = stage_.not_seen();
+        result.cause = explain_search(sights_, result.measurement.timeline,
+                                      smallest_latency_limit(stage_.plan()));
+        if (!resumed_) return;
+        result.capacity->notes.emplace_back(
+            "why it breaks there is told from the probes of this search alone: what the target "
+            "did under the earlier ones is not stored");
+    }
+
     void probe() {
         const auto spec = *search_.next();
         const auto& plan = stage_.plan();
@@ -220,6 +246,12 @@ private:
         if (probe.word == VerdictWord::fail && died_.empty()) stage_.pause(after_failure);
         probe.elapsed = Clock::now() - began;
         if (stage_.observer().probe) stage_.observer().probe(probe);
+        const auto judged = judge_clauses(plan, m);
+        sights_.push_back(see_probe(probe, m));
+        sights_.back().too_slow = too_slow(probe, judged, clauses);
+        if (spec.kind == ProbeResult::Kind::hold && probe.word == VerdictWord::fail) {
+            sights_.back().within = explain_run(m, judged, smallest_latency_limit(plan));
+        }
         keep(std::move(m), probe);
         search_.add(std::move(probe));
     }
@@ -239,7 +271,8 @@ private:
     TrialMeasurement measurement_;
     int kept_ = 0;
     std::vector<TimelinePoint> timeline_;
-    bool interrupted_ = false;
+    std::vector<ProbeSight> sights_;
+    bool interrupted_ = false, resumed_ = false;
     std::string died_;
 };
 

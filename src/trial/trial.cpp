@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
+#include "base/log.hpp"
 #include "base/stop.hpp"
 #include "result/generator.hpp"
 #include "result/verdict.hpp"
@@ -13,10 +15,6 @@
 
 namespace loadline {
 namespace {
-
-bool loopback(const Url& url) {
-    return url.host == "localhost" || url.host == "::1" || url.host.rfind("127.", 0) == 0;
-}
 
 TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadWindow& window) {
     TimelinePoint point;
@@ -37,6 +35,7 @@ TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadW
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
         const auto& step = all.steps[i];
         for (std::size_t o = 0; o < outcome_count; ++o) point.outcomes[o] += step.outcomes[o];
+        point.origins.merge(step.origins);
         point.completed += step.count();
         point.errors += step.errors();
         if (!plan.steps[i].transaction) continue;
@@ -44,6 +43,7 @@ TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadW
         response.merge(step.response_time);
         service.merge(step.service_time);
     }
+    for (const auto& clause : plan.slos) point.clauses.push_back(count_clause(plan, clause, all));
     point.p50 = response.quantile(0.5);
     point.p90 = response.quantile(0.9);
     point.p99 = response.quantile(0.99);
@@ -57,6 +57,10 @@ TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadW
     point.in_flight = all.in_flight;
     point.users = all.users;
     point.connections = all.connections;
+    point.closes = all.closes;
+    for (std::size_t i = 0; i < churn_mode_count; ++i) {
+        point.churn_closes[i] = all.churn.modes[i].closes;
+    }
     const auto length = to_seconds(second.length);
     if (length > 0) point.cpu_share_max = to_seconds(second.measured.worker_cpu_busiest) / length;
     return point;
@@ -96,8 +100,6 @@ Result<std::unique_ptr<TrialStage>> TrialStage::open(std::shared_ptr<const Plan>
                                                      const TrialOptions& options,
                                                      Observer observer) {
     std::unique_ptr<TrialStage> stage{new TrialStage{plan, options, std::move(observer)}};
-    stage->start_watcher();
-    stage->watch_target();
     EngineOptions engine;
     engine.threads = options.threads;
     // A closed model says itself how many users there are, and what they may open.
@@ -107,65 +109,14 @@ Result<std::unique_ptr<TrialStage>> TrialStage::open(std::shared_ptr<const Plan>
         options.connections_capped ? options.connections : std::max(options.connections, users);
     engine.pipeline = options.pipeline;
     engine.sources = options.sources;
+    engine.loopback_sources = options.loopback_sources;
     engine.seed = options.seed;
     engine.latency_limit = smallest_latency_limit(*plan);
     auto started = Engine::start(plan, engine);
     if (!started) return started.error();
     stage->engine_ = std::move(*started);
+    stage->target_.connected_to(stage->addresses());
     return stage;
-}
-
-/// Watches the port that was asked for; else that of a target on this machine.
-void TrialStage::start_watcher() {
-    if (!options_.watch) {
-        not_watched_ = "--no-watch";
-        return;
-    }
-    watched_port_ = options_.watch_port ? options_.watch_port : plan_->watch_port;
-    if (!watched_port_) {
-        for (const auto& target : plan_->targets) {
-            if (!target.url.is_redis() && !target.url.is_unix() && loopback(target.url)) {
-                watched_port_ = target.url.port;
-                break;
-            }
-        }
-    }
-    if (!watched_port_) {
-        not_watched_ = "no HTTP target on this machine and no --watch-port";
-        return;
-    }
-    WatchOptions watch;
-    watch.port = *watched_port_;
-    watch.tau = options_.socket_tau;
-    watch.pid = options_.watch_pid;
-    watch.record = observer_.socket_line;
-    auto started = Watcher::start(watch);
-    if (started) {
-        watcher_ = std::move(*started);
-    } else {
-        not_watched_ = started.error().message;
-    }
-}
-
-/// Watches the process behind the watched port, and the target's Redis.
-void TrialStage::watch_target() {
-    if (!options_.watch) return;
-    TargetWatchOptions watch;
-    if (watcher_) {
-        watch.process = [watcher = watcher_.get()]() -> std::optional<int> {
-            const auto owner = watcher->owner();
-            return owner ? std::optional{owner->pid} : std::nullopt;
-        };
-    }
-    watch.redis = options_.watch_redis;
-    for (const auto& target : plan_->targets) {
-        if (!watch.redis && target.url.scheme == "redis") watch.redis = target.url;
-    }
-    if (watch.process || watch.redis) target_ = std::make_unique<TargetWatch>(std::move(watch));
-}
-
-std::vector<std::string> TrialStage::not_seen() const {
-    return target_ ? target_->not_seen() : std::vector<std::string>{};
 }
 
 TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow& window,
@@ -178,7 +129,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     GeneratorFacts facts{m.total};
     TrialHistory history{plan_->steps.size()};
     if (load_.begin == TimePoint{}) load_.begin = began;
-    if (target_) target_->take();  // what was before is not this trial's
+    target_.begin_window();
 
     auto result = engine_->run(
         window,
@@ -186,8 +137,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
             auto point = point_of(second, *plan_, window);
             point.generator = meter.second(second.worker_cpu, second.length);
             point.since_start = began - opened_ + second.since_start;
-            if (watcher_) point.sockets = watcher_->latest();
-            if (target_) point.target = target_->take();
+            target_.look(point);
             for (std::size_t i = 0; i < second.measured.steps.size(); ++i) {
                 history.add(static_cast<StepIndex>(i), point.since_start - second.length,
                             second.length, second.measured.steps[i].response_time);
@@ -200,6 +150,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
                 add_ended(second.everything, *plan_, m.throughput);
             }
             slowest_ = std::max(slowest_, point.max);
+            m.churn.merge(second.everything.churn);
             load_.closes += second.everything.closes;
             load_.requests += second.everything.sent;
             load_.closed.push_back({began + second.since_start, load_.closes});
@@ -258,35 +209,11 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
 }
 
 void TrialStage::judge_sockets(RunResult& result) {
-    const auto closes_by_target = engine_->close_connections();
-    if (!watcher_) {
-        result.not_watched = not_watched_;
-        return;
-    }
-    // Behind a proxy our own closes stand for what the server should have seen.
-    std::uint64_t closes = 0, closes_there = 0;
-    for (std::size_t i = 0; i < closes_by_target.size(); ++i) {
-        const auto& url = plan_->targets[i].url;
-        if (url.is_redis()) continue;
-        closes += closes_by_target[i];
-        if (url.port == watched_port_) closes_there += closes_by_target[i];
-    }
-    if (closes_there > 0) closes = closes_there;
-    watcher_->connections_closed(Clock::now());
-    const auto settle = watcher_->settle_time(slowest_);
-    bool settled = false;
-    if (observer_.note) {
-        observer_.note(fmt::format("all connections closed; watching port {} settle (at most {})",
-                                   *watched_port_, format_duration(settle)));
-    }
-    const auto settle_end = Clock::now() + settle;
-    engine_->wait(settle, [&] { return settled = watcher_->settled(); });
-    settled = settled || Clock::now() >= settle_end;
-    load_.closes = closes;
-    load_.settled = settled;
-    result.sockets = watcher_->finish(load_, slowest_);
-    result.sockets->strict = options_.strict_sockets;
-    result.socket_samples = watcher_->samples();
+    target_.end_probes(result);
+    const auto closes = engine_->close_connections();
+    target_.judge_sockets(
+        result, closes, load_, slowest_,
+        [this](Duration most, const std::function<bool()>& done) { engine_->wait(most, done); });
 }
 
 Result<RunResult> run_trial(std::shared_ptr<const Plan> plan, const TrialOptions& options,
@@ -315,10 +242,10 @@ Result<RunResult> run_trial(std::shared_ptr<const Plan> plan, const TrialOptions
     (*stage)->judge_sockets(result);
     result.verdict = judge(result.measurement, result.clauses, result.sockets);
     result.not_seen = (*stage)->not_seen();
-    if (result.verdict.word != VerdictWord::invalid) {  // else the target is not to blame
-        result.cause =
-            explain_run(result.measurement, result.clauses, smallest_latency_limit(*plan));
-    }
+    // Of an INVALID run the target is not to blame; but that it was killed or restarted is a fact.
+    std::span<const ClauseResult> to_explain = result.clauses;
+    if (result.verdict.word == VerdictWord::invalid) to_explain = {};
+    result.cause = explain_run(result.measurement, to_explain, smallest_latency_limit(*plan));
     return result;
 }
 

@@ -1,49 +1,19 @@
 #pragma once
-#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "engine/engine.hpp"
 #include "result/trial_result.hpp"
-#include "watch/target_watch.hpp"
-#include "watch/watcher.hpp"
+#include "trial/target_side.hpp"
+#include "trial/trial_options.hpp"
 
 /// trial: one trial of a plan, and the capacity search over trials. Puts engine and
 /// watcher together and returns values; prints nothing.
 namespace loadline {
 
-/// What the command line decides about a run or search, beyond the plan.
-struct TrialOptions {
-    unsigned threads = 1;
-    std::size_t max_users = 10'000;
-    std::size_t connections = 10'000;  ///< cap per target
-    bool connections_capped = false;   ///< the user gave the cap (or it is the one-liner's)
-    std::size_t pipeline = 1;          ///< commands in flight per Redis connection
-    std::vector<std::string> sources;  ///< our own addresses to connect from
-    std::uint64_t seed = 1;
-    std::optional<std::uint16_t> watch_port;  ///< nothing: the plan's, or the loopback target's
-    std::optional<int> watch_pid;
-    std::optional<Url> watch_redis;  ///< nothing: the plan's first redis:// target, if it has one
-    std::optional<Duration> socket_tau;
-    bool strict_sockets = false;  ///< BUILD_UP and SUSPECT are failures too
-    bool watch = true;
-};
-
 /// The smallest latency any clause allows; 100 ms (the default SLO's) when none has one.
 Duration smallest_latency_limit(const Plan& plan);
-
-/// Who is told what happens while it happens: live display and timeline. Called on the
-/// thread that runs the trial; any may be empty.
-struct Observer {
-    /// A window of load begins: "bisect 374/s", or empty in a run; its length with warm-up.
-    std::function<void(const std::string& label, Duration planned)> trial;
-    std::function<void(const TimelinePoint&)> second;
-    std::function<void(const ProbeResult&)> probe;
-    std::function<void(const std::string&)> note;  ///< "logging 1000 sessions in"
-    /// A line of the recording of the server's sockets (see watch/stream); on other threads,
-    /// one after another.
-    std::function<void(const std::string& line)> socket_line;
-};
 
 /// The engine with its watcher, alive over one run or one search.
 class TrialStage {
@@ -62,12 +32,13 @@ public:
         engine_->wait(how_long, [] { return false; });
     }
 
-    /// Closes all connections, lets the server settle and judges its sockets; fills
-    /// `result.sockets`, `not_watched` and `socket_samples`.
+    /// Ends the probes, closes all connections, lets the server settle and judges its sockets;
+    /// fills `result.probes`, `sockets`, `not_watched` and `socket_samples`. A server that is not
+    /// watched is SUSPECT when it leaves our own ends half closed.
     void judge_sockets(RunResult& result);
 
     /// What cannot be seen of the target, and what it would take.
-    std::vector<std::string> not_seen() const;
+    std::vector<std::string> not_seen() const { return target_.not_seen(); }
 
     const Plan& plan() const { return *plan_; }
     const std::vector<TargetAddresses>& addresses() const { return engine_->addresses(); }
@@ -77,18 +48,13 @@ public:
 private:
     TrialStage(std::shared_ptr<const Plan> plan, const TrialOptions& options, Observer observer)
         : plan_{std::move(plan)}, options_{options}, observer_{std::move(observer)} {}
-    void start_watcher();
-    void watch_target();
 
     std::shared_ptr<const Plan> plan_;
     TrialOptions options_;
     Observer observer_;
-    std::unique_ptr<Watcher> watcher_;
-    std::unique_ptr<TargetWatch> target_;  ///< asks watcher_ whose process it is
-    std::string not_watched_;
-    std::optional<std::uint16_t> watched_port_;
-    std::unique_ptr<Engine> engine_;
     TimePoint opened_ = Clock::now();
+    TargetSide target_{*plan_, options_, observer_, opened_};
+    std::unique_ptr<Engine> engine_;
     Duration slowest_{};  ///< largest response time seen; sets the detector's tau
     LoadFacts load_;      ///< of all windows so far; what our closing adds comes last
 };

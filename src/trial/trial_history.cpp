@@ -28,17 +28,29 @@ void append(TimelinePoint& point, const TimelinePoint& later) {
         all.*count += point.*count;
     }
     for (std::size_t i = 0; i < all.outcomes.size(); ++i) all.outcomes[i] += point.outcomes[i];
+    all.origins.merge(point.origins);
+    for (std::size_t i = 0; i < std::min(all.clauses.size(), point.clauses.size()); ++i) {
+        all.clauses[i].requests += point.clauses[i].requests;
+        all.clauses[i].bad += point.clauses[i].bad;
+    }
     for (const auto worst : {&TimelinePoint::p50, &TimelinePoint::p90, &TimelinePoint::p99,
                              &TimelinePoint::p999, &TimelinePoint::max, &TimelinePoint::service_p50,
                              &TimelinePoint::service_p99, &TimelinePoint::send_lag_p50,
                              &TimelinePoint::send_lag_p99, &TimelinePoint::pool_wait_p99}) {
         all.*worst = std::max(all.*worst, point.*worst);
     }
+    if (point.fullest_queue) {
+        auto queue = *point.fullest_queue;
+        if (later.fullest_queue) queue.take_fuller(*later.fullest_queue);
+        all.fullest_queue = queue;
+    }
     if (point.target) {
         auto target = *point.target;
         if (later.target) append(target, *later.target);
         all.target = std::move(target);
     }
+    all.probes = point.probes;
+    append(all.probes, later.probes);
     all.cpu_share_max = std::max(all.cpu_share_max, point.cpu_share_max);
     point = std::move(all);
 }

@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <sstream>
 
+#include "golden_text.hpp"
 #include "report/figures.hpp"
 #include "report/markdown.hpp"
 #include "report/markup.hpp"
@@ -39,13 +39,6 @@ std::string markdown_of(const RunResult& result) {
     std::ostringstream out;
     write_markdown_certificate(out, result);
     return out.str();
-}
-
-std::string text_of_file(const std::string& name) {
-    std::ifstream in{TEST_DATA "/" + name};
-    std::ostringstream text;
-    text << in.rdbuf();
-    return text.str();
 }
 
 TEST(Certificate, OfAConfirmedSearch) {

@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <sstream>
 
+#include "golden_text.hpp"
 #include "report/text.hpp"
 #include "sample_comparisons.hpp"
 
@@ -27,13 +27,6 @@ std::string terminal(const Comparison& comparison, bool colour = false) {
     return written(
         [&](std::ostream& out, const Comparison& c) { write_comparison_terminal(out, c, colour); },
         comparison);
-}
-
-std::string text_of_file(const std::string& name) {
-    std::ifstream in{TEST_DATA "/" + name};
-    std::ostringstream text;
-    text << in.rdbuf();
-    return text.str();
 }
 
 TEST(ComparisonTerminal, WholePages) {

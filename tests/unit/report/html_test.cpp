@@ -129,6 +129,14 @@ TEST(Html, HasOneFrameForEachChartThatHasData) {
     }
 }
 
+TEST(Html, SaysWhatTheKubeletWouldHaveDoneWhereItWasAsked) {
+    const auto page = page_of(samples::failing_run());
+    EXPECT_THAT(page, testing::HasSubstr("the kubelet would have restarted this pod between"));
+    EXPECT_THAT(page, testing::HasSubstr("; the load asked for 100 journeys/s then"));
+    EXPECT_THAT(page, testing::HasSubstr("GET http://127.0.0.1:8080/healthz/ready every 2 s"));
+    EXPECT_THAT(page_of(samples::passing_run()), testing::Not(testing::HasSubstr("Kubelet")));
+}
+
 TEST(Html, TablesHaveHeadsForRowsAndColumns) {
     const auto page = page_of(samples::failing_run());
     EXPECT_THAT(
@@ -210,6 +218,28 @@ TEST(ChartData, SamplesOfSocketsStandAtTheTimeOfTheirSecond) {
     EXPECT_NEAR(t[0].get<double>(), 0.25, 1e-9);
     EXPECT_NEAR(t[3].get<double>(), 1.0, 1e-9);
     EXPECT_EQ(data["sockets"]["close_wait"].back(), 242);
+}
+
+TEST(ChartData, DescriptorsRunFromTheEndOfTheLoadToTheirLimit) {
+    auto result = samples::leaking_run();
+    const TimelinePoint* last = nullptr;
+    for (const auto& point : result.measurement.timeline) {
+        if (point.phase != Phase::drain) last = &point;
+    }
+    const auto sockets = chart_data(result)["sockets"];
+    EXPECT_EQ(sockets["fd_limit"], 1024);
+    EXPECT_EQ(sockets["backlog"], 128);
+    EXPECT_EQ(sockets["fd_eta"], "6m25s");
+    const auto& course = sockets["fd_course"];
+    EXPECT_NEAR(course[0][0].get<double>(), to_seconds(last->since_start), 1e-9);
+    EXPECT_EQ(course[0][1], last->sockets->fds.value());
+    EXPECT_NEAR(course[1][0].get<double>(), to_seconds(last->since_start) + 385, 1e-9);
+    EXPECT_EQ(course[1][1], 1024);
+
+    result.sockets->fd_eta.reset();
+    const auto steady = chart_data(result)["sockets"];
+    EXPECT_FALSE(steady.contains("fd_course"));
+    EXPECT_EQ(steady["fd_limit"], 1024);
 }
 
 TEST(ChartData, AnHourFitsIntoAPageThatLoadsAtOnce) {

@@ -253,6 +253,25 @@ RunResult failing_run() {
          7s, 100.0}};
     cause.good = {0s, 5s, 100};
     cause.bad = {5s, 3s, 100};
+    ProbeReport liveness, readiness;
+    liveness.probe.url = *parse_url("http://127.0.0.1:8080/healthz/live");
+    liveness.probe.period = 2s;
+    liveness.shadows = 62;
+    liveness.failed = 12;
+    liveness.slowest = 912ms;
+    liveness.phases = 2;
+    liveness.restart = ProbeEpisode{5400ms, 6400ms, 1};
+    liveness.text =
+        "the kubelet would have restarted this pod between t=5.4 s and t=6.4 s, in 1 of 2 phases";
+    readiness.probe = liveness.probe;
+    readiness.probe.kind = KubeletProbeKind::readiness;
+    readiness.probe.url.path = "/healthz/ready";
+    readiness.probe.success_threshold = 2;
+    readiness.shadows = 62;
+    readiness.discarded = 1;
+    readiness.phases = 2;
+    readiness.text = "the kubelet would have kept this pod in the Service";
+    r.probes = {liveness, readiness};
     r.not_seen = {"the descriptors of process 77: needs its user, or CAP_SYS_PTRACE"};
     Rng rng{7, 1};
     for (int t = 0; t < 12; ++t) {
@@ -274,9 +293,17 @@ RunResult failing_run() {
 RunResult leaking_run() {
     auto plan = bet_plan();
     plan->name = "close-wait";
-    plan->connections = ConnectionMode::per_request;
+    plan->churn.share = 0.8;
+    plan->churn.weights[static_cast<std::size_t>(ChurnMode::fin_idle)] = 75;
+    plan->churn.weights[static_cast<std::size_t>(ChurnMode::half)] = 25;
+    plan->journeys[0].churn = ChurnPoint{2, 0};
     auto r = base_run(plan);
+    r.sources = {"127.0.0.1", "127.0.0.2"};
     auto& m = r.measurement;
+    m.churn.of(ChurnMode::fin_idle) = {9000, 0, 0, 2, 0};
+    m.churn.of(ChurnMode::half) = {3000, 3000, 0, 0, 1};
+    m.churn.fin_to_eof.record(4ms, 2940);
+    m.churn.fin_to_eof.record(Histogram::unanswered, 60);
     m.measured = 120s;
     record(m.total.steps[0], 400us, 300us, 12000);
     record_curve(m.total.steps[1], 4ms, 0.3, 12000);

@@ -85,6 +85,18 @@ RunResult base_search(double rate, Duration length) {
     return r;
 }
 
+/// The capacity's word and rates, in journeys/s; 1.6 transactions a journey.
+CapacityResult found(const char* word, double estimate, double safe) {
+    CapacityResult c;
+    c.word = word;
+    c.transactions_per_journey = 1.6;
+    c.estimate_rate = estimate;
+    c.estimate_tps = 1.6 * estimate;
+    c.safe_rate = safe;
+    c.safe_tps = 1.6 * safe;
+    return c;
+}
+
 const char* const late =
     "requests left late: send lag p99 above 5.00 ms in 2 of 4 seconds: fewer requests, or more "
     "threads and cores";
@@ -99,18 +111,12 @@ RunResult confirmed_search() {
                    "--pods",   "2"};
     r.elapsed = 164s;
     r.target_shares_machine = true;
-    CapacityResult c;
-    c.word = "CONFIRMED";
+    auto c = found("CONFIRMED", 379, 371);
     c.text = "374 journeys/s (598.4 transactions/s) keep the SLO, held for 1m30s";
     c.advice = "plan with less than the safe rate of 371 journeys/s";
     c.confirmed_rate = 374;
     c.confirmed_tps = 598.4;
-    c.estimate_rate = 379;
-    c.estimate_tps = 606.4;
-    c.safe_rate = 371;
-    c.safe_tps = 593.6;
     c.interval = RateQuantiles{371, 374, 379, 384, 388};
-    c.transactions_per_journey = 1.6;
     c.binding_clause = "p99 < 100ms";
     c.failed_first = "p99 < 100ms: 118 ms";
     c.hold = HoldFacts{374, 90s, true, "p99 < 100ms", 0.36, 0.48, 20s, 0.97};
@@ -150,6 +156,20 @@ RunResult confirmed_search() {
     c.probes.back().p999 = 182ms;
     r.verdict = {pass, {{"capacity", c.text}}};
     r.capacity = std::move(c);
+    auto& cause = r.cause.emplace();
+    cause.findings = {
+        {"cpu_quota",
+         "the CPU quota of 1.5 cores was used up: the target got 1.49 and was held back in 62 % of "
+         "the quota's periods (8.1 % in the good probe)",
+         {},
+         378.0},
+        {"http_5xx",
+         "12 of 3629 requests were answered 5xx: 0.331 % (0 % in the good probe); the first: HTTP "
+         "503 overloaded",
+         {},
+         378.0}};
+    cause.good = {22s, 4s, 342, "refine"};
+    cause.bad = {34s, 6s, 378, "refine"};
     SocketReport s;
     s.word = SocketWord::ok;
     s.text = "no socket stayed in CLOSE_WAIT: 0 of 74 closes";
@@ -170,19 +190,13 @@ RunResult limited_search() {
     r.arguments = {"loadline", "search", "scenarios/bet-day.json"};
     r.elapsed = 41s;
     r.target_shares_machine = true;
-    CapacityResult c;
-    c.word = "GENERATOR-LIMITED";
+    auto c = found("GENERATOR-LIMITED", 3200, 3120);
     c.text =
         "at least 3200 journeys/s (5120 transactions/s), not held: at 6400 journeys/s the "
         "generator, not the service, was at its limit";
     c.advice =
         "give the generator more cores or a machine of its own; loadline selftest shows its "
         "ceiling";
-    c.estimate_rate = 3200;
-    c.estimate_tps = 5120;
-    c.safe_rate = 3120;
-    c.safe_tps = 4992;
-    c.transactions_per_journey = 1.6;
     c.curve = {{1280, 1900us, 3100us}, {2560, 2100us, 4400us}, {5120, 2600us, 8100us}};
     c.knee = 2;
     c.topology = {true, true,
@@ -211,16 +225,10 @@ RunResult estimated_search() {
                    "--hold",   "none",      "--budget",
                    "quick",    "--current", "424.48/s"};
     r.elapsed = 66s;
-    CapacityResult c;
-    c.word = "ESTIMATE-ONLY";
+    auto c = found("ESTIMATE-ONLY", 379, 355);
     c.text = "about 379 journeys/s (606.4 transactions/s), not held";
     c.advice = "confirm it by a hold (--hold 10m)";
-    c.estimate_rate = 379;
-    c.estimate_tps = 606.4;
-    c.safe_rate = 355;
-    c.safe_tps = 568;
     c.interval = RateQuantiles{355, 366, 379, 391, 405};
-    c.transactions_per_journey = 1.6;
     c.binding_clause = "p99 < 100ms";
     c.failed_first = "p99 < 100ms: > 10 s";
     c.curve = {{80, 2700us, 5800us}, {588.8, 9100us, 74ms}};

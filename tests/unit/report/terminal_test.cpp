@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <sstream>
 
+#include "golden_text.hpp"
 #include "report/text.hpp"
 #include "sample_results.hpp"
 
@@ -20,13 +20,6 @@ std::string summary_of(const RunResult& result, bool colour = false) {
     std::ostringstream out;
     write_terminal(out, result, colour);
     return out.str();
-}
-
-std::string text_of_file(const std::string& name) {
-    std::ifstream in{TEST_DATA "/" + name};
-    std::ostringstream text;
-    text << in.rdbuf();
-    return text.str();
 }
 
 TEST(Terminal, WholeSummaries) {

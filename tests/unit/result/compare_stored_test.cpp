@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "comparison_parts.hpp"
 #include "result/to_json.hpp"
 #include "result/verdict.hpp"
 #include "sample_plan.hpp"
@@ -21,17 +22,8 @@ using testing::StartsWith;
 
 /// A run of 2000 requests that took `ms` each, `errors` of which failed.
 StoredRun run_of(double ms, std::uint64_t errors = 0) {
-    StoredRun run;
-    run.folder = "reports/bet/20261121T080247Z";
-    run.command = "run";
-    run.scenario_name = "bet";
-    run.scenario_hash = "abc";
-    run.version = "0.1.0";
-    run.kernel = "Linux 6.18.0";
-    run.cpu_model = "Some CPU";
-    run.cores = 2;
+    auto run = samples::stored_in("reports/bet/20261121T080247Z");
     run.load = "200 journeys/s, poisson arrivals";
-    run.word = VerdictWord::pass;
     run.total.requests = 2000;
     run.total.errors = errors;
     run.total.response_time.record(milliseconds(ms), 2000);
@@ -302,6 +294,15 @@ TEST_F(StoredRunFiles, ReadsWhatARunWrote) {
     EXPECT_EQ(run->steps.at("bet").response_time.count(), 900u);
     EXPECT_FALSE(run->capacity);
     EXPECT_EQ(compare_stored(*run, *run, {})->word, CompareWord::pass);
+}
+
+TEST_F(StoredRunFiles, AChurnIsPartOfTheLoad) {
+    auto summary = nlohmann::json::parse(sample_summary());
+    summary["config"]["churn"] = {{"share", 0.05}, {"weights", {{"half", 1}}}};
+    const auto run = read_stored_run(write("a", summary.dump()));
+    ASSERT_TRUE(run.has_value()) << run.error().message;
+    EXPECT_EQ(run->load,
+              R"(100 journeys/s, poisson arrivals, churn {"share":0.05,"weights":{"half":1}})");
 }
 
 TEST_F(StoredRunFiles, ReadsThePercentilesOfEach10Seconds) {

@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "result/gate.hpp"
+#include "comparison_parts.hpp"
 #include "schema_check.hpp"
 
 namespace loadline {
@@ -18,40 +18,10 @@ nlohmann::json schema() {
     return Json::parse(in);
 }
 
-/// Ten pairs of which the candidate's takes twice as long, with a step of its own and an
-/// invalid segment.
 Comparison sample_gate() {
-    Comparison c;
-    c.kind = Comparison::Kind::gate;
-    c.scenario_name = "bet";
-    c.scenario_hash = "abc";
-    c.version = "0.1.0";
+    auto c = samples::gate_of("settle", "late", 0);
     c.base.source = "./old";
     c.candidate.source = "./new \xff";
-    c.gate = GateSetup{300, Arrivals::poisson, 10, seconds(1), seconds(15), true, 7};
-    for (std::size_t pair = 0; pair < 10; ++pair) {
-        for (const auto side : {Side::base, Side::candidate}) {
-            auto& segment = c.segments.emplace_back();
-            segment.side = side;
-            segment.pair = pair;
-            segment.length = seconds(15);
-            const double ms = side == Side::base ? 10 : 20;
-            for (const char* name : {"", "settle"}) {
-                segment.scopes.push_back(
-                    {name,
-                     4500,
-                     1,
-                     {milliseconds(ms), milliseconds(3 * ms), Histogram::unanswered}});
-            }
-        }
-    }
-    c.segments[5].invalid.push_back({"send_lag", "late"});
-    auto judged = judge_gate(c.segments, 0.001);
-    c.word = judged.word;
-    c.reasons = judged.reasons;
-    c.notes = judged.notes;
-    c.figures = judged.figures;
-    c.kept_pairs = judged.kept_pairs;
     return c;
 }
 

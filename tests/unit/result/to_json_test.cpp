@@ -5,6 +5,7 @@
 
 #include <fstream>
 
+#include "result/timeline_json.hpp"
 #include "sample_plan.hpp"
 #include "schema_check.hpp"
 #include "stats/hlog.hpp"
@@ -40,10 +41,16 @@ RunResult full_run() {
     run.machine.port_high = 60999;
     auto plan = sample_plan();
     plan.slos = {percentile(0.99, milliseconds{100}), errors(0.01), percentile(0.999, seconds{1})};
+    plan.churn.share = 0.05;
+    plan.churn.weights.fill(1);
+    run.sources = {"127.0.0.1", "127.0.0.2"};
     run.plan = std::make_shared<const Plan>(std::move(plan));
 
     auto& m = run.measurement;
     m = sample_measurement();
+    for (auto& mode : m.churn.modes) mode = {5, 4, 3, 2, 1};
+    m.churn.fin_to_eof.record(milliseconds{3}, 2);
+    m.churn.fin_to_eof.record(Histogram::unanswered, 3);
     add(m.total.steps[0], 1990, microseconds{1234});
     add(m.total.steps[0], 10, Histogram::unanswered);
     add(m.total.steps[1], 200, milliseconds{3});
@@ -62,6 +69,13 @@ RunResult full_run() {
     run.clauses[0] = {run.plan->slos[0], VerdictWord::pass, 2200, milliseconds{3}, {}, 0};
     run.clauses[1] = {run.plan->slos[1], VerdictWord::pass, 2200, {}, {}, 0.005};
     run.clauses[2] = {run.plan->slos[2], VerdictWord::fail, 2200, {}, seconds{10}, 0};
+    run.probes.resize(2);
+    run.probes[0].probe.url = {"http", "user", "secret", "127.0.0.1", 8080, "/live"};
+    run.probes[0].restart = ProbeEpisode{milliseconds{12'345}, seconds{20}, 4};
+    run.probes[0].phases = 10;
+    run.probes[0].slowest = milliseconds{3};
+    run.probes[1].probe.kind = KubeletProbeKind::readiness;
+    run.probes[1].out = {{seconds{5}, seconds{6}, 1}, {seconds{9}, {}, 10}};
     auto& sockets = run.sockets.emplace();
     sockets.word = SocketWord::leak_confirmed;
     sockets.text = "2 sockets stayed in CLOSE_WAIT";
@@ -181,6 +195,41 @@ TEST(SummaryJson, TheConfigSaysWhichLoadItWas) {
     EXPECT_EQ(config["load_model"], "closed");
     EXPECT_EQ(config["pacing_s"], 2);
     EXPECT_FALSE(config.contains("at_cap"));
+}
+
+TEST(SummaryJson, CountsTheChurnByMode) {
+    auto run = full_run();
+    auto plan = *run.plan;
+    plan.churn.weights = {3, 0, 0, 1};  // fin-idle and half
+    run.plan = std::make_shared<const Plan>(plan);
+    auto& modes = run.measurement.churn.modes;
+    modes = {};
+    modes[0].closes = 60;
+    modes[3] = {20, 21, 0, 1, 2, 4};
+    const Json summary = summary_json(run);
+    const auto& churn = summary["results"]["churn"];
+    EXPECT_EQ(churn["closes"], 80);
+    EXPECT_EQ(churn["unmeasured"], 21);
+    EXPECT_EQ(churn["modes"].size(), 2u) << "those with a weight";
+    EXPECT_EQ(churn["modes"]["fin-idle"]["closes"], 60);
+    EXPECT_EQ(churn["modes"]["half"]["server_first"], 1);
+    EXPECT_EQ(churn["modes"]["half"]["failed"], 2);
+    EXPECT_EQ(churn["modes"]["half"]["not_kept"], 4);
+    EXPECT_EQ(churn["fin_to_eof_ms"].dump(), R"({"count":5,"max":3.0,"none":3,"p50":null})")
+        << "too few for a p99";
+    EXPECT_FALSE(churn.contains("note"));
+    EXPECT_EQ(summary["config"]["churn"].dump(),
+              R"({"share":0.05,"weights":{"fin-idle":3.0,"half":1.0}})");
+    EXPECT_EQ(summary["config"]["sources"].dump(), R"(["127.0.0.1","127.0.0.2"])");
+
+    plan.churn.weights = {0, 0, 0, 0, 1};
+    run.plan = std::make_shared<const Plan>(plan);
+    EXPECT_TRUE(Json(summary_json(run))["results"]["churn"].contains("note")) << "RST alone";
+    plan.churn = {};
+    run.plan = std::make_shared<const Plan>(plan);
+    const Json without = summary_json(run);
+    EXPECT_FALSE(without["results"].contains("churn"));
+    EXPECT_FALSE(without["config"].contains("churn"));
 }
 
 TEST(SummaryJson, TheCheckItselfFindsWhatIsWrong) {
@@ -310,10 +359,13 @@ TEST(TimelineJson, IsOneSecond) {
     point.p50 = milliseconds{2};
     point.p999 = Histogram::unanswered;
     point.max = milliseconds{4};
+    point.closes = 7;
+    point.churn_closes[static_cast<std::size_t>(ChurnMode::half)] = 2;
     auto& sockets = point.sockets.emplace();
     sockets.states[1] = 5;
     sockets.close_wait = 2;
     sockets.fds = 17;
+    point.fullest_queue = AcceptQueue{9, 128};
     const Json line = timeline_json(point);
     EXPECT_EQ(line["t_s"], 3);
     EXPECT_EQ(line["phase"], "measure");
@@ -323,6 +375,10 @@ TEST(TimelineJson, IsOneSecond) {
     EXPECT_EQ(line["outcomes"], Json({{"ok", 98}, {"timeout", 1}}));
     EXPECT_EQ(line["sockets"]["states"], Json({{"ESTABLISHED", 5}}));
     EXPECT_EQ(line["sockets"]["fds"], 17);
+    EXPECT_EQ(line["sockets"]["accept_queue"], 0);
+    EXPECT_EQ(line["sockets"]["accept_queue_max"], 9);
+    EXPECT_EQ(line["closes"], 7);
+    EXPECT_EQ(line["churn_closes"], Json({{"half", 2}}));
     EXPECT_FALSE(line["sockets"].contains("fd_limit"));
 }
 
@@ -337,10 +393,36 @@ TEST(SummaryJson, NamesTheCauseOrSaysThatItIsUnknown) {
     EXPECT_FALSE(known["bad"].contains("rate_per_s")) << "a closed model";
     run.cause->findings.clear();
     const Json unknown = summary_json(run)["results"]["cause"];
-    EXPECT_EQ(unknown["text"], cause_unknown);
+    EXPECT_EQ(unknown["text"], unknown_text(*run.cause));
     EXPECT_TRUE(unknown["findings"].empty());
     run.cause.reset();
     EXPECT_FALSE(summary_json(run)["results"].contains("cause"));
+}
+
+TEST(SummaryJson, NamesTheProbesThatASearchCompared) {
+    auto run = full_run();
+    run.cause->bad->probe = "refine";
+    run.cause->silent = CauseStretch{seconds{9}, seconds{1}, 90, "bracket"};
+    run.cause->findings[0].since.reset();
+    const Json summary = summary_json(run);
+    EXPECT_THAT(schema()(summary), testing::IsEmpty());
+    const Json& cause = summary["results"]["cause"];
+    EXPECT_EQ(cause["bad"]["probe"], "refine");
+    EXPECT_FALSE(cause["good"].contains("probe"));
+    EXPECT_EQ(cause["silent"]["rate_per_s"], 90);
+    EXPECT_EQ(cause["findings"][0]["rate_per_s"], 120);
+    EXPECT_FALSE(cause["findings"][0].contains("since_s"));
+}
+
+TEST(TimelineJson, TellsWhereFailuresAndSlowAnswersArose) {
+    TimelinePoint point;
+    EXPECT_FALSE(timeline_json(point).contains("http_5xx_status"));
+    EXPECT_FALSE(timeline_json(point).contains("slow_answers"));
+    point.origins = {7, 0, 2, 3, milliseconds{900}, milliseconds{850}};
+    const Json line = timeline_json(point);
+    EXPECT_EQ(line["http_5xx_status"], Json({{"502", 7}, {"504", 2}}));
+    EXPECT_EQ(line["slow_answers"],
+              Json({{"count", 3}, {"service_ms", 900}, {"upstream_ms", 850}}));
 }
 
 TEST(TimelineJson, HasWhatIsKnownOfTheTargetAndNothingElse) {
@@ -356,6 +438,42 @@ TEST(TimelineJson, HasWhatIsKnownOfTheTargetAndNothingElse) {
     EXPECT_EQ(line["process"], Json({{"pid", 77}, {"cores_used", 0.25}, {"quota_cores", 0.5}}));
     EXPECT_EQ(line["redis"], Json({{"slow_commands", 0}, {"ping_ms", 2}}));
     EXPECT_FALSE(line.contains("kernel"));
+}
+
+TEST(SummaryJson, SaysWhatTheKubeletWouldHaveDone) {
+    const auto results = summary_json(full_run())["results"];
+    const auto& liveness = results["probes"]["liveness"];
+    EXPECT_EQ(liveness["probe"], "GET http://127.0.0.1:8080/live") << "no credentials";
+    EXPECT_EQ(liveness["restart"].dump(), R"({"from_s":12.345,"to_s":20.0,"phases":4})");
+    EXPECT_EQ(liveness["phases"], 10);
+    EXPECT_EQ(liveness["slowest_ms"], 3);
+    EXPECT_FALSE(liveness.contains("out_of_service"));
+    const auto& readiness = results["probes"]["readiness"];
+    EXPECT_EQ(readiness["out_of_service"].dump(),
+              R"([{"from_s":5.0,"to_s":6.0,"phases":1},{"from_s":9.0,"phases":10}])");
+    EXPECT_FALSE(readiness.contains("restart"));
+    EXPECT_FALSE(readiness.contains("slowest_ms"));
+}
+
+TEST(SummaryJson, SaysWhichRateTheLoadAskedForWhenTheKubeletWouldHaveActed) {
+    auto run = full_run();
+    auto& then = run.measurement.timeline.emplace_back();
+    then.since_start = seconds{13};
+    then.length = seconds{1};
+    then.intended_rate = 725;
+    const auto probes = summary_json(run)["results"]["probes"];
+    EXPECT_EQ(probes["liveness"]["restart"]["rate_per_s"], 725);
+    EXPECT_FALSE(probes["readiness"]["out_of_service"][1].contains("rate_per_s")) << "not known";
+}
+
+TEST(TimelineJson, HasTheShadowProbesOfTheSecond) {
+    TimelinePoint point;
+    EXPECT_FALSE(timeline_json(point).contains("probes"));
+    point.probes = {{KubeletProbeKind::liveness, 1, 0, 0, milliseconds{2}},
+                    {KubeletProbeKind::readiness, 0, 1, 2, seconds{1}}};
+    EXPECT_EQ(timeline_json(point)["probes"].dump(),
+              R"({"liveness":{"succeeded":1,"failed":0,"slowest_ms":2.0},)"
+              R"("readiness":{"succeeded":0,"failed":1,"discarded":2,"slowest_ms":1000.0}})");
 }
 
 TEST(TimelineJson, AnEmptySecondHasNoLatencies) {

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cmath>
-#include <ctime>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -128,16 +127,18 @@ TEST(LoadLine, LosesNothingAtTheExtremes) {
     EXPECT_LE(middle, 401);
 }
 
-TEST(LoadLine, OneProbeOfBothClausesTakesLessThan20MsOfCpu) {
-    auto line = line_over(100, 700);
-    const auto began = std::clock();  // CPU time: a machine that stalls does not count
-    constexpr int probes = 20;
-    for (int i = 0; i < probes; ++i) {
-        line.observe(0, {300, .1, 15, false});
-        line.observe(1, {300, .01, 15, false});
-        line.settle();
-    }
-    EXPECT_LT(1000.0 * static_cast<double>(std::clock() - began) / CLOCKS_PER_SEC / probes, 20);
+/// What an observation costs is its cells times 96 hypotheses; the time itself is
+/// posterior_update_and_decision of tests/bench.
+TEST(Posterior, HasACellForEach6PermilleOfTheRateHoweverMuchItHasSeen) {
+    Posterior posterior{latency, 100, 700};
+    EXPECT_EQ(posterior.cells(), 324u);  // ln(7) / 0.006
+    for (int i = 0; i < 50; ++i) posterior.observe({300, .1, 15, i % 2 == 0});
+    EXPECT_EQ(posterior.cells(), 324u);
+    EXPECT_EQ(posterior.probabilities().size(), 324u);
+    posterior.extend(100, 1400);
+    EXPECT_NEAR(static_cast<double>(posterior.cells()), 324 + 115, 2);  // ln(2) more
+    posterior.extend(200, 300);
+    EXPECT_NEAR(static_cast<double>(posterior.cells()), 324 + 115, 2) << "never narrower";
 }
 
 }  // namespace

@@ -259,6 +259,30 @@ TEST(Search, SaysMetastableAfterThreeBadLooks) {
         << found.text;
 }
 
+/// The warm-up's chunks, of which the first `faster` end faster than they began, and the rest of
+/// the search.
+std::string word_after_warming(std::size_t faster) {
+    Answered a{options_of(180, 0)};
+    std::size_t chunks = 0;
+    while (a.search.next()) {
+        const auto& spec = *a.search.next();
+        auto probe = a.answer(spec.rate.per_second() < 300 ? pass : fail,
+                              spec.rate.per_second() < 300 ? 0 : .5);
+        if (spec.kind == Kind::warmup && chunks++ < faster) {
+            probe.p50_second_half = milliseconds(2.9);
+        }
+        a.search.add(probe);
+    }
+    EXPECT_GE(chunks, std::min<std::size_t>(faster, 5));
+    return a.search.conclude(false).word;
+}
+
+TEST(Search, SaysWarmingWhenEveryChunkOfTheWarmUpWasFasterThanTheLast) {
+    EXPECT_EQ(word_after_warming(100), "WARMING");
+    EXPECT_EQ(word_after_warming(2), "ESTIMATE-ONLY") << "it was warm in time";
+    EXPECT_EQ(word_after_warming(0), "ESTIMATE-ONLY");
+}
+
 TEST(Search, GoesOnWhenTheServiceRecovers) {
     Answered a{options_of(60, 60)};
     a.good();
@@ -373,6 +397,23 @@ TEST(SimulatedSearch, SaysMetastableOfAServiceThatOverloadBreaks) {
     SimulatedService service{model, 3};
     const auto found = simulate(options_of(180, 60), service).capacity;
     EXPECT_EQ(found.word, "METASTABLE") << found.text;
+}
+
+/// 2.5 times slower at first, warm after some 20 000 requests; equal service times, so that it is
+/// no chance which half of a chunk was the faster one.
+TEST(SimulatedSearch, SaysWarmingOnlyWhenTheBudgetEndsBeforeTheServiceIsWarm) {
+    const ServiceModel model{"cold", ServiceModel::Kind::cold, 8, .007, 0};
+    const double warm_line = 8 / .007;
+    for (const auto& [budget, word] :
+         {std::pair{90, "WARMING"}, {180, "WARMING"}, {600, "ESTIMATE-ONLY"}}) {
+        for (const std::uint64_t seed : {1, 2, 3}) {
+            SCOPED_TRACE(budget);
+            SimulatedService service{model, seed};
+            const auto found = simulate(options_of(budget, 0), service).capacity;
+            EXPECT_EQ(found.word, word) << found.text;
+            EXPECT_LE(*found.estimate_rate, 1.02 * warm_line) << "no more than the warm one keeps";
+        }
+    }
 }
 
 TEST(SimulatedSearch, EveryOneEndsWithinBudgetAndHolds) {

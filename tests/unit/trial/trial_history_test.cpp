@@ -18,6 +18,11 @@ TimelinePoint second_ending(std::int64_t s, Phase phase = Phase::measure) {
     point.phase = phase;
     point.completed = 2;
     point.outcomes[0] = 2;
+    point.origins.http_502 = 1;
+    point.clauses.resize(1);
+    point.clauses[0].requests = 2;
+    point.clauses[0].bad = 1;
+    point.fullest_queue = AcceptQueue{s == 3603 ? 9U : 0U, 5U};
     point.p99 = milliseconds{s % 10};
     point.connections = static_cast<std::uint64_t>(s);
     return point;
@@ -38,6 +43,11 @@ TEST(TrialHistory, TakesTenSecondsAsOneAfterAnHourAndLosesNothing) {
     EXPECT_EQ(timeline[0].since_start, seconds{3610});
     EXPECT_EQ(timeline[0].completed, 20U);
     EXPECT_EQ(timeline[0].outcomes[0], 20U);
+    EXPECT_EQ(timeline[0].origins.http_502, 10U);
+    EXPECT_EQ(timeline[0].clauses[0].requests, 20U);
+    EXPECT_EQ(timeline[0].clauses[0].bad, 10U);
+    EXPECT_EQ(timeline[0].fullest_queue->length, 9U) << "and not the latest";
+    EXPECT_EQ(timeline[1].fullest_queue->length, 0U);
     EXPECT_EQ(timeline[0].p99, milliseconds{9});
     EXPECT_EQ(timeline[0].connections, 3610U);
 }
@@ -46,6 +56,22 @@ TEST(TrialHistory, AWeekFitsIntoMemory) {
     TrialHistory history{1};
     for (int s = 1; s <= 7 * 24 * 3600; ++s) history.add(second_ending(s));
     EXPECT_LT(history.take_timeline().size(), 17'000U);
+}
+
+TEST(TrialHistory, AddsTheShadowProbesUp) {
+    TrialHistory history{1};
+    for (int s = 3601; s <= 3610; ++s) {
+        auto point = second_ending(s);
+        point.probes = {{KubeletProbeKind::liveness, 1, 0, 0, milliseconds{s - 3600}}};
+        if (s == 3605) point.probes.push_back({KubeletProbeKind::readiness, 0, 1, 0, seconds{1}});
+        history.add(std::move(point));
+    }
+    const auto timeline = history.take_timeline();
+    ASSERT_EQ(timeline.size(), 1U);
+    ASSERT_EQ(timeline[0].probes.size(), 2U);
+    EXPECT_EQ(timeline[0].probes[0].succeeded, 10U);
+    EXPECT_EQ(timeline[0].probes[0].slowest, milliseconds{10});
+    EXPECT_EQ(timeline[0].probes[1].failed, 1U);
 }
 
 TEST(TrialHistory, DoesNotMixPhases) {

@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <utility>
+
+#include "trial/cause.hpp"
+
+namespace loadline {
+namespace {
+
+/// So much must lie between the two rates: of nearer ones luck decides which passes.
+constexpr double apart = 1.05;
+/// A probe that far above the first bad one may break by something else.
+constexpr double still_near = 1.25;
+
+using Sights = std::span<const ProbeSight>;
+
+/// Of the probes with this word that `fits`, the one that comes first by `before`.
+template <class Fits, class Before>
+const ProbeSight* first_of(Sights probes, VerdictWord word, Fits fits, Before before) {
+    const ProbeSight* first = nullptr;
+    for (const auto& probe : probes) {
+        if (probe.word != word || !fits(probe)) continue;
+        if (!first || before(probe, *first)) first = &probe;
+    }
+    return first;
+}
+
+bool lower(const ProbeSight& a, const ProbeSight& b) { return a.rate < b.rate; }
+bool higher(const ProbeSight& a, const ProbeSight& b) { return b.rate < a.rate; }
+bool any(const ProbeSight&) { return true; }
+
+const ProbeSight* first_bad(Sights probes) {
+    const auto* best = first_of(probes, VerdictWord::pass, any, higher);
+    const auto above = [&](const ProbeSight& probe) { return !best || best->rate < probe.rate; };
+    const auto* bad = first_of(probes, VerdictWord::fail, above, lower);
+    return bad ? bad : first_of(probes, VerdictWord::fail, any, higher);
+}
+
+const ProbeSight* last_good(Sights probes, const ProbeSight& bad) {
+    const auto below = [&](const ProbeSight& probe) {
+        return probe.rate.per_second() * apart <= bad.rate.per_second();
+    };
+    return first_of(probes, VerdictWord::pass, below, higher);
+}
+
+CauseContext context_of(const ProbeSight& bad, Duration latency_limit) {
+    return {latency_limit, bad.examples, "in the good probe", bad.too_slow};
+}
+
+/// The lowest failed probe from `first` on, and not far above it, in which anything stands out;
+/// `first` where nothing does.
+const ProbeSight& first_telling(Sights probes, const ProbeSight& first, const CauseSide* good,
+                                Duration latency_limit) {
+    const ProbeSight* telling = nullptr;
+    for (const auto& probe : probes) {
+        const bool near = !(probe.rate < first.rate) &&
+                          probe.rate.per_second() <= still_near * first.rate.per_second();
+        if (probe.word != VerdictWord::fail || !near) continue;
+        if (telling && !(probe.rate < telling->rate)) continue;
+        const auto context = context_of(probe, latency_limit);
+        if (!compare_sides(good, probe.side, context).empty()) telling = &probe;
+    }
+    return telling ? *telling : first;
+}
+
+/// The lowest rate above the good one's at which a probe shows it too.
+double began_at(const CauseFinding& finding, Sights probes, const ProbeSight* good,
+                const ProbeSight& bad, const CauseContext& context) {
+    auto lowest = bad.rate;
+    for (const auto& probe : probes) {
+        const bool between = probe.rate < lowest && (!good || good->rate < probe.rate);
+        if (!between || probe.word == VerdictWord::invalid) continue;
+        const auto found = compare_sides(good ? &good->side : nullptr, probe.side, context);
+        const bool shows = std::any_of(found.begin(), found.end(), [&](const CauseFinding& other) {
+            return other.code == finding.code;
+        });
+        if (shows) lowest = probe.rate;
+    }
+    return lowest.per_second();
+}
+
+/// Restarts, kills and the end of the target in the whole search.
+std::vector<CauseFinding> ends_of(std::span<const TimelinePoint> seconds, Duration latency_limit) {
+    const CauseContext context{latency_limit};
+    CauseSide side;
+    take_ends(side, seconds);
+    auto findings = compare_sides(nullptr, side, context);
+    for (auto& finding : findings) date(finding, seconds, nullptr, context);
+    return findings;
+}
+
+/// What the last failed hold shows, where no hold passed: a short probe may not live to see it.
+std::optional<CauseReport> explain_failed_hold(Sights probes) {
+    const CauseReport* failed = nullptr;
+    for (const auto& probe : probes) {
+        if (probe.kind != ProbeResult::Kind::hold) continue;
+        if (probe.word == VerdictWord::pass) return {};
+        if (probe.within && !probe.within->findings.empty()) failed = &*probe.within;
+    }
+    return failed ? std::optional{*failed} : std::nullopt;
+}
+
+std::optional<CauseReport> compare_probes(Sights probes, Duration latency_limit) {
+    const auto* first = first_bad(probes);
+    if (!first) return {};
+    const auto* good = last_good(probes, *first);
+    const auto* good_side = good ? &good->side : nullptr;
+    const auto& bad = first_telling(probes, *first, good_side, latency_limit);
+    const auto context = context_of(bad, latency_limit);
+    CauseReport report;
+    if (good) report.good = good->stretch;
+    report.bad = bad.stretch;
+    if (first->rate < bad.rate) report.silent = first->stretch;
+    report.findings = compare_sides(good_side, bad.side, context);
+    for (auto& finding : report.findings) {
+        finding.rate = began_at(finding, probes, good, bad, context);
+    }
+    return report;
+}
+
+}  // namespace
+
+ProbeSight see_probe(const ProbeResult& probe, const TrialMeasurement& measurement) {
+    ProbeSight sight{probe.kind, probe.rate, probe.word, {}, {}, measurement.examples};
+    auto& stretch = sight.stretch;
+    stretch.rate = probe.rate.per_second();
+    stretch.probe = to_string(probe.kind);
+    stretch.length = probe.length;
+    bool begun = false, echo = false;
+    for (const auto& point : measurement.timeline) {
+        if (point.phase == Phase::warmup) continue;
+        const auto begin = point.since_start - point.length;
+        if (!std::exchange(begun, true)) stretch.from = begin;
+        // One that ended early has seconds behind its end that were planned to be measured.
+        const bool measured =
+            point.phase == Phase::measure && begin < stretch.from + stretch.length;
+        if (measured || echo) add_to(sight.side, point);
+        if (!measured) break;
+        echo = probe.word == VerdictWord::fail;
+    }
+    // Exactly what was due in the measured part, whenever it ended.
+    sight.side.length = stretch.length;
+    sight.side.completed = 0;
+    sight.side.outcomes.fill(0);
+    sight.side.origins = {};
+    for (const auto& step : measurement.total.steps) {
+        sight.side.completed += step.count();
+        sight.side.origins.merge(step.origins);
+        for (std::size_t i = 0; i < outcome_count; ++i) {
+            sight.side.outcomes[i] += step.outcomes[i];
+        }
+    }
+    return sight;
+}
+
+std::optional<CauseReport> explain_search(std::span<const ProbeSight> probes,
+                                          std::span<const TimelinePoint> seconds,
+                                          Duration latency_limit) {
+    auto findings = ends_of(seconds, latency_limit);
+    auto report = explain_failed_hold(probes);
+    if (!report) report = compare_probes(probes, latency_limit);
+    if (!report && findings.empty()) return {};
+    if (!report) report.emplace();
+    std::erase_if(report->findings, is_end);  // those of the whole search are known already
+    findings.insert(findings.end(), report->findings.begin(), report->findings.end());
+    report->findings = std::move(findings);
+    return report;
+}
+
+}  // namespace loadline

@@ -4,16 +4,20 @@
 #
 #   room(NAME [USES room ...] [LINKS target ...])
 
-# The headers that take the compiler longest, compiled once for the rooms that use them.
-add_library(precompiled STATIC ${CMAKE_SOURCE_DIR}/cmake/precompiled.cpp)
-target_link_libraries(precompiled PRIVATE warnings asio fmt::fmt nlohmann_json::nlohmann_json)
-target_precompile_headers(precompiled PRIVATE
+# The headers that take the compiler longest, compiled once for the rooms that use them, and for the
+# tests with those of GoogleTest.
+set(precompiled_headers
     <boost/asio/basic_stream_socket.hpp> <boost/asio/io_context.hpp> <boost/asio/ip/tcp.hpp>
     <boost/asio/post.hpp> <boost/asio/steady_timer.hpp> <boost/beast/http/basic_parser.hpp>
     <boost/system/result.hpp> <fmt/chrono.h> <fmt/format.h> <nlohmann/json.hpp>
     <algorithm> <chrono> <fstream> <functional> <iostream> <map> <memory> <optional> <sstream>
     <string> <variant> <vector>)
-set(light_rooms base stats watch)
+add_library(precompiled STATIC ${CMAKE_SOURCE_DIR}/cmake/precompiled.cpp)
+target_link_libraries(precompiled PRIVATE warnings asio fmt::fmt nlohmann_json::nlohmann_json)
+target_precompile_headers(precompiled PRIVATE ${precompiled_headers})
+set(light_rooms base stats)
+# The kernel's own <linux/tcp.h>, of which Asio brings another edition.
+set_source_files_properties(src/watch/sock_diag.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 
 function(room name)
     cmake_parse_arguments(arg "" "" "USES;LINKS" ${ARGN})
@@ -59,6 +63,7 @@ function(program name room)
         add_executable(${target} ${CMAKE_SOURCE_DIR}/src/${room}/main.cpp)
         set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name})
         target_link_libraries(${target} PRIVATE ${room} warnings)
+        target_precompile_headers(${target} REUSE_FROM precompiled)
     endif()
 endfunction()
 

@@ -1,18 +1,20 @@
 #include <fmt/format.h>
 
 #include "cli/options.hpp"
+#include "cli/preflight.hpp"
 #include "cli/session.hpp"
 
 namespace loadline {
 namespace {
 
 /// Plan, options and pre-flight are settled: run, report, exit code.
-int run_and_report(const SharedFlags& shared, const TrialOptions& options,
+int run_and_report(const SharedFlags& shared, TrialOptions options,
                    std::shared_ptr<const Plan> plan, const ScenarioSource& source,
                    const AfterReport& after) {
     const auto profile = plan->load.profile();
-    auto session = ReportSession::open(shared, options, plan, source,
-                                       profile ? profile->highest().per_second() : 0);
+    const double highest_rate = profile ? profile->highest().per_second() : 0;
+    options.loopback_sources = spread_sources(*plan, options, highest_rate, read_machine());
+    auto session = ReportSession::open(shared, options, plan, source, highest_rate);
     if (!session) return fail(session.error());
     auto result = run_trial(plan, options, session->observer());
     if (!result) {
@@ -117,6 +119,9 @@ int validate_command(const std::vector<std::string>& scenarios, const std::strin
         const auto& plan = *loaded->plan;
         fmt::print("{}: valid: {} journeys, {} steps, {} SLO clauses\n", file, plan.journeys.size(),
                    plan.steps.size(), plan.slos.size());
+        if (const auto doubt = plan.churn.doubt(plan.load.length()); !doubt.empty()) {
+            fmt::print("{}: note: {}\n", file, doubt);
+        }
     }
     return exit;
 }

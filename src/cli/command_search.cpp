@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "base/units.hpp"
 #include "cli/options.hpp"
+#include "cli/preflight.hpp"
 #include "cli/session.hpp"
 #include "result/read_probes.hpp"
 #include "trial/search_trials.hpp"
@@ -164,7 +165,7 @@ void warn_of_short_times(const SearchOptions& options) {
 }  // namespace
 
 int search_and(const SearchFlags& flags, const AfterReport& after) {
-    const auto options = to_trial_options(flags.shared);
+    auto options = to_trial_options(flags.shared);
     if (!options) return fail(options.error());
     const auto overrides = to_overrides(flags.shared);
     if (!overrides) return fail(overrides.error());
@@ -186,6 +187,7 @@ int search_and(const SearchFlags& flags, const AfterReport& after) {
         earlier = std::move(*probes);
     }
 
+    options->loopback_sources = spread_sources(*loaded->plan, *options, 0, read_machine());
     auto session = ReportSession::open(flags.shared, *options, loaded->plan, loaded->source,
                                        search->start_rate.per_second());
     if (!session) return fail(session.error());

@@ -72,6 +72,7 @@ private:
     Result<void> read_options(const CompareFlags& flags);
     Result<void> load_plans(const CompareFlags& flags);
     Result<void> find_addresses();
+    Result<void> check_machine(const CompareFlags& flags);
     Result<Segment> run_segment(const SegmentSpec& spec, LiveDisplay* live,
                                 const std::filesystem::path& folder);
     LoadWindow window_of(const SegmentSpec& spec, const Plan& plan) const;
@@ -173,15 +174,30 @@ Result<void> Gate::find_addresses() {
         targets.front().endpoint()));
 }
 
+/// Both sides connect from the same addresses: as many as the one that needs most.
+Result<void> Gate::check_machine(const CompareFlags& flags) {
+    const auto rate = rate_.per_second();
+    for (const auto& plan : plans_) {
+        auto sources = spread_sources(*plan, trial_, rate, read_machine());
+        auto& most = trial_.loopback_sources;
+        if (sources.size() > most.size()) most = std::move(sources);
+    }
+    for (const auto& plan : plans_) {
+        const auto doubts = preflight(flags.shared, trial_, *plan, rate);
+        if (!doubts) return doubts.error();
+        for (const auto& doubt : *doubts) {
+            const bool known = std::find(doubts_.begin(), doubts_.end(), doubt) != doubts_.end();
+            if (!known) doubts_.push_back(doubt);
+        }
+    }
+    return {};
+}
+
 Result<Gate> Gate::open(const CompareFlags& flags) {
     Gate gate;
     if (const auto read = gate.read_options(flags); !read) return read.error();
     if (const auto loaded = gate.load_plans(flags); !loaded) return loaded.error();
-    for (const auto& plan : gate.plans_) {
-        auto doubts = preflight(flags.shared, gate.trial_, *plan, gate.rate_.per_second());
-        if (!doubts) return doubts.error();
-        gate.doubts_ = std::move(*doubts);
-    }
+    if (const auto checked = gate.check_machine(flags); !checked) return checked.error();
     if (const auto found = gate.find_addresses(); !found) return found.error();
     return gate;
 }

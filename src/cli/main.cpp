@@ -19,9 +19,8 @@ namespace {
 
 constexpr std::array<std::string_view, 7> commands{"run",      "search", "compare", "watch",
                                                    "validate", "demo",   "selftest"};
-/// Commands and flags of later versions: refused by name, so that nobody thinks they worked.
+/// Commands of later versions: refused by name, so that nobody thinks they worked.
 constexpr std::array<std::string_view, 3> later_commands{"replay", "report", "agent"};
-constexpr std::array<std::string_view, 2> later_flags{"--watch-container-pid", "--watch-from"};
 
 /// Finds what this version does not serve, with a message that says so.
 std::optional<Error> refused_by_name(int argc, char** argv) {
@@ -30,14 +29,6 @@ std::optional<Error> refused_by_name(int argc, char** argv) {
         return usage_error(
             fmt::format("\"loadline {}\" is not served by version {}\n   hint: it serves {}",
                         command, version, fmt::join(commands, ", ")));
-    }
-    for (int i = 1; i < argc; ++i) {
-        const std::string_view flag =
-            std::string_view{argv[i]}.substr(0, std::string_view{argv[i]}.find('='));
-        if (flag == "--") break;
-        if (std::find(later_flags.begin(), later_flags.end(), flag) != later_flags.end()) {
-            return usage_error(fmt::format("flag {} is not served by version {}", flag, version));
-        }
     }
     return {};
 }

@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <thread>
 
 #include "base/units.hpp"
+#include "watch/attribution.hpp"
+#include "watch/stream_publisher.hpp"
 
 namespace loadline {
 namespace {
@@ -24,7 +27,50 @@ Result<std::optional<std::uint64_t>> count_of(const char* flag, const std::strin
     return std::optional{*n};
 }
 
+Result<std::optional<WatchFrom>> to_watch_from(const SharedFlags& flags) {
+    if (flags.watch_from.empty() && flags.run_id.empty()) return std::optional<WatchFrom>{};
+    if (flags.watch_from.empty()) {
+        return usage_error("--run names the stream of --watch-from, which is missing");
+    }
+    if (flags.no_watch) return usage_error("--watch-from and --no-watch exclude each other");
+    const std::pair<const char*, bool> told_there[] = {
+        {"--watch-port", flags.watch_port != 0},
+        {"--watch-pid", !flags.watch_pid.empty()},
+        {"--watch-container-pid", !flags.watch_container_pid.empty()}};
+    for (const auto& [flag, given] : told_there) {
+        if (!given) continue;
+        return usage_error(
+            fmt::format("--watch-from and {} exclude each other: the watch beside the server was "
+                        "told what to watch",
+                        flag));
+    }
+    auto url = parse_stream_redis("--watch-from", flags.watch_from);
+    if (!url) return url.error();
+    if (flags.run_id.empty()) {
+        return usage_error(
+            "--watch-from needs --run ID: the one that loadline watch --redis was given");
+    }
+    const auto run = parse_run_id(flags.run_id);
+    if (!run) return in_flag("--run", run.error());
+    return std::optional{WatchFrom{std::move(*url), *run}};
+}
+
 }  // namespace
+
+Result<Url> parse_stream_redis(const char* flag, const std::string& text) {
+    auto url = parse_url(text);
+    if (!url) return in_flag(flag, url.error());
+    if (url->scheme != "redis") {
+        return usage_error(
+            fmt::format("{}: only redis:// carries the stream, not {}", flag, url->scheme));
+    }
+    const auto db = std::string_view{url->path}.substr(url->path.empty() ? 0 : 1);
+    if (std::all_of(db.begin(), db.end(), [](char c) { return c >= '0' && c <= '9'; })) return url;
+    return usage_error(
+        fmt::format("{}: behind the host there may be the number of a database, not \"{}\"\n"
+                    "   hint: the run's ID is given as --run ID",
+                    flag, db));
+}
 
 void add_load_flags(CLI::App& app, SharedFlags& flags) {
     app.add_option("--target", flags.targets,
@@ -89,6 +135,22 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
     app.add_option("--watch-pid", flags.watch_pid,
                    "the process behind the port (a number, or auto)")
         ->envname("LOADLINE_WATCH_PID");
+    app.add_option(
+           "--watch-container-pid", flags.watch_container_pid,
+           "watch the sockets in the network namespace of this process: a container's first "
+           "one (needs CAP_SYS_ADMIN and CAP_SYS_PTRACE; without them it reads "
+           "/proc/PID/net)")
+        ->envname("LOADLINE_WATCH_CONTAINER_PID")
+        ->type_name("PID");
+    app.add_option("--watch-from", flags.watch_from,
+                   "redis://host[:port][/db] to which loadline watch --redis writes beside the "
+                   "server: judge its samples instead of watching from here")
+        ->envname("LOADLINE_WATCH_FROM")
+        ->type_name("URL");
+    app.add_option("--run", flags.run_id,
+                   "with --watch-from: the ID that loadline watch was given as --run")
+        ->envname("LOADLINE_RUN")
+        ->type_name("ID");
     app.add_option("--watch-redis", flags.watch_redis,
                    "redis://... that the service uses: ask it what it is doing (default: the "
                    "scenario's redis:// target)")
@@ -107,6 +169,21 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
         ->envname("LOADLINE_OUT");
     app.add_flag("--quiet", flags.quiet, "no progress on stderr");
     app.add_flag("--json", flags.json, "summary.json on stdout instead of text");
+}
+
+Result<std::optional<int>> read_pid(const char* flag, const std::string& text, bool auto_allowed) {
+    if (text.empty() || (auto_allowed && text == "auto")) return std::optional<int>{};
+    int pid = 0;
+    const auto* end = text.data() + text.size();
+    const auto [rest, ec] = std::from_chars(text.data(), end, pid);
+    if (ec != std::errc{} || rest != end || pid <= 0) {
+        return usage_error(fmt::format("{}: \"{}\" is not a process id{}", flag, text,
+                                       auto_allowed ? " or auto" : ""));
+    }
+    if (!process_exists(pid)) {
+        return usage_error(fmt::format("{}: no process {} is visible here", flag, pid));
+    }
+    return std::optional<int>{pid};
 }
 
 Result<TrialOptions> to_trial_options(const SharedFlags& flags) {
@@ -145,16 +222,12 @@ Result<TrialOptions> to_trial_options(const SharedFlags& flags) {
         }
     }
     if (flags.watch_port != 0) options.watch_port = static_cast<std::uint16_t>(flags.watch_port);
-    if (!flags.watch_pid.empty() && flags.watch_pid != "auto") {
-        int pid = 0;
-        const auto* end = flags.watch_pid.data() + flags.watch_pid.size();
-        const auto [rest, ec] = std::from_chars(flags.watch_pid.data(), end, pid);
-        if (ec != std::errc{} || rest != end || pid <= 0) {
-            return usage_error(
-                fmt::format("--watch-pid: \"{}\" is not a process id or auto", flags.watch_pid));
-        }
-        options.watch_pid = pid;
-    }
+    const auto pid = read_pid("--watch-pid", flags.watch_pid, true);
+    if (!pid) return pid.error();
+    options.watch_pid = *pid;
+    const auto container = read_pid("--watch-container-pid", flags.watch_container_pid, false);
+    if (!container) return container.error();
+    options.watch_container_pid = *container;
     if (!flags.socket_tau.empty()) {
         const auto tau = parse_duration(flags.socket_tau);
         if (!tau) return in_flag("--socket-tau", tau.error());
@@ -166,6 +239,12 @@ Result<TrialOptions> to_trial_options(const SharedFlags& flags) {
     if (options.strict_sockets && !options.watch) {
         return usage_error("--strict-sockets and --no-watch exclude each other");
     }
+    if (options.watch_container_pid && !options.watch) {
+        return usage_error("--watch-container-pid and --no-watch exclude each other");
+    }
+    auto from = to_watch_from(flags);
+    if (!from) return from.error();
+    options.watch_from = std::move(*from);
     if (!flags.watch_redis.empty()) {
         auto url = parse_url(flags.watch_redis);
         if (!url) return in_flag("--watch-redis", url.error());

@@ -22,7 +22,7 @@ struct SharedFlags {
     std::string pipeline, timeout, connect_timeout, dns_ttl, tls_ca, tls_cert, tls_key;
     std::vector<std::string> sources;
     bool insecure = false, no_tls_resume = false;
-    std::string watch_pid, watch_redis, socket_tau;
+    std::string watch_pid, watch_container_pid, watch_from, run_id, watch_redis, socket_tau;
     int watch_port = 0;
     bool no_watch = false, strict_sockets = false, quiet = false, json = false;
     std::vector<std::string> arguments;  ///< the command line as typed, without the program
@@ -33,7 +33,13 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags);
 void add_load_flags(CLI::App& app, SharedFlags& flags);
 
 Result<TrialOptions> to_trial_options(const SharedFlags& flags);
+/// Reads a process id from a flag; nothing for "auto" where that is allowed, and for no text.
+Result<std::optional<int>> read_pid(const char* flag, const std::string& text, bool auto_allowed);
 Result<Overrides> to_overrides(const SharedFlags& flags);
+
+/// The Redis of a stream of a watch: redis://[user:password@]host[:port][/db]. Usage errors name
+/// the flag.
+Result<Url> parse_stream_redis(const char* flag, const std::string& text);
 
 /// What `run` alone knows.
 struct RunFlags {

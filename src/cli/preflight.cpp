@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/units.hpp"
@@ -15,6 +16,9 @@ namespace {
 constexpr std::size_t spare_descriptors = 64;  // files, watcher, epoll, reports
 constexpr double time_wait_s = 60;
 constexpr double reuse_after_s = 1;
+constexpr double ports_used = 0.8;           // of an address, where several share the load
+constexpr std::size_t most_sources = 200;    // 127.0.0.1 to 127.0.0.200
+constexpr std::size_t sources_for_any = 32;  // 15 000 closes a second
 
 /// Whether every address of the host lies in a loopback or private range.
 bool resolves_locally(const Url& url) {
@@ -102,6 +106,30 @@ double exchanges_per_journey(const Plan& plan, std::size_t target) {
     return sum > 0 ? weighted / sum : 0;
 }
 
+/// Connections with one target that we close, in the average second.
+double closes_per_second(const Plan& plan, std::size_t target, double journeys_per_second) {
+    if (plan.connections == ConnectionMode::per_request) {
+        return journeys_per_second * exchanges_per_journey(plan, target);
+    }
+    double churning = 0, sum = 0;
+    for (const auto& journey : plan.journeys) {
+        sum += journey.share;
+        if (journey.churn && journey.churn->target == target) churning += journey.share;
+    }
+    return sum > 0 ? journeys_per_second * plan.churn.share * churning / sum : 0;
+}
+
+/// Whether we close connections with this target first, as a matter of course.
+bool closes_first(const Plan& plan, std::size_t target) {
+    return closes_per_second(plan, target, 1) > 0;
+}
+
+bool gets_loopback_sources(const Url& url) {
+    return !url.is_unix() && !url.is_redis() && url.host.starts_with("127.");
+}
+
+double load_seconds(const Plan& plan) { return to_seconds(plan.load.length()); }
+
 Result<void> check_ports(const TrialOptions& options, const Plan& plan, double highest_rate,
                          const Machine& machine) {
     for (std::size_t i = 0; i < plan.targets.size(); ++i) {
@@ -123,17 +151,37 @@ Result<void> check_ports(const TrialOptions& options, const Plan& plan, double h
 PortBudget port_budget(const Plan& plan, std::size_t target, const TrialOptions& options,
                        double journeys_per_second, const Machine& machine) {
     PortBudget budget;
-    const auto sources = static_cast<double>(std::max<std::size_t>(1, options.sources.size()));
+    const auto& url = plan.targets[target].url;
+    auto addresses = options.sources.size();
+    if (addresses == 0 && gets_loopback_sources(url)) addresses = options.loopback_sources.size();
+    const auto sources = static_cast<double>(std::max<std::size_t>(1, addresses));
     if (machine.port_high > 0)
         budget.allowed = (machine.port_high - machine.port_low + 1) * sources;
     if (options.connections_capped) budget.needed = static_cast<double>(options.connections);
-    if (plan.connections != ConnectionMode::per_request) return budget;
-    const auto& load = plan.load;
     const double keeps =
-        std::min(reuses_ports(plan.targets[target].url, machine) ? reuse_after_s : time_wait_s,
-                 to_seconds(load.warmup + load.duration));
-    budget.needed += journeys_per_second * exchanges_per_journey(plan, target) * keeps;
+        std::min(reuses_ports(url, machine) ? reuse_after_s : time_wait_s, load_seconds(plan));
+    budget.needed += closes_per_second(plan, target, journeys_per_second) * keeps;
     return budget;
+}
+
+std::vector<std::string> spread_sources(const Plan& plan, const TrialOptions& options,
+                                        double highest_rate, const Machine& machine) {
+    if (!options.sources.empty() || machine.port_high <= machine.port_low) return {};
+    const double ports = ports_used * (machine.port_high - machine.port_low + 1);
+    std::size_t most = 1;
+    for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+        if (!gets_loopback_sources(plan.targets[i].url) || !closes_first(plan, i)) continue;
+        const double kept =
+            closes_per_second(plan, i, highest_rate) * std::min(time_wait_s, load_seconds(plan));
+        const auto enough = static_cast<std::size_t>(std::ceil(kept / ports));
+        most = std::max(most, highest_rate > 0 ? enough : sources_for_any);
+    }
+    if (most == 1) return {};
+    std::vector<std::string> sources;
+    for (std::size_t i = 1; i <= std::min(most, most_sources); ++i) {
+        sources.push_back(fmt::format("127.0.0.{}", i));
+    }
+    return sources;
 }
 
 Result<std::vector<std::string>> preflight(const SharedFlags& flags, const TrialOptions& options,
@@ -160,10 +208,13 @@ Result<std::vector<std::string>> preflight(const SharedFlags& flags, const Trial
             format_number(highest_rate), format_number(highest_rate * exchanges),
             format_number(selftest->ceiling_per_s)));
     }
-    if (plan.connections == ConnectionMode::per_request && machine.tcp_tw_reuse == 0) {
+    if (const auto doubt = plan.churn.doubt(plan.load.length()); !doubt.empty())
+        doubts.push_back(doubt);
+    const bool often = plan.connections == ConnectionMode::per_request || plan.churn.any();
+    if (often && machine.tcp_tw_reuse == 0) {
         doubts.emplace_back(
-            "net.ipv4.tcp_tw_reuse is 0: a connection per request becomes slow once the ports are "
-            "in TIME_WAIT, without any error; sysctl -w net.ipv4.tcp_tw_reuse=1 mends it");
+            "net.ipv4.tcp_tw_reuse is 0: opening connections becomes slow once the ports are in "
+            "TIME_WAIT, without any error; sysctl -w net.ipv4.tcp_tw_reuse=1 mends it");
     }
     return doubts;
 }

@@ -112,21 +112,26 @@ int ReportSession::finish(RunResult& result) {
     result.threads = options_.threads;
     result.user_cap = options_.max_users;
     result.connection_cap = options_.connections_capped ? options_.connections : 0;
+    result.sources = options_.sources.empty() ? options_.loopback_sources : options_.sources;
     result.started_at = started_at_;
     result.elapsed = Clock::now() - started_;
     result.machine = read_machine();
     result.selftest = kept_selftest(result.machine);
     result.target_shares_machine = all_local(*result.plan);
     if (result.capacity) {
-        result.capacity->topology =
-            topology_of(result.target_shares_machine,
-                        result.sockets ? result.sockets->pid : std::optional<int>{});
+        result.capacity->topology = topology_of(
+            result.target_shares_machine,
+            result.sockets && result.sockets->source.empty() ? result.sockets->pid : std::nullopt);
     }
 
     if (live_) live_->finish();
     if (const auto& sockets = result.sockets; sockets && warns(*sockets) && !fails(*sockets)) {
         log_warn(
             fmt::format("sockets word={} text=\"{}\"", to_string(sockets->word), sockets->text));
+    }
+    for (const auto& probe : result.probes) {
+        if (!probe.alarming()) continue;
+        log_warn(fmt::format("probe={} text=\"{}\"", to_string(probe.probe.kind), probe.text));
     }
     if (flags_.json) {
         write_summary(std::cout, result);

@@ -64,6 +64,65 @@ TEST(PortBudget, EverySourceAddressBringsItsOwnPorts) {
     EXPECT_DOUBLE_EQ(b.budget(1).allowed, 3 * 28232);
 }
 
+TEST(PortBudget, AJourneyThatChurnsKeepsOnePort) {
+    Bench b;
+    b.plan.churn.share = 0.1;
+    b.plan.journeys[0].churn = ChurnPoint{1, 0};
+    EXPECT_DOUBLE_EQ(b.budget(100).needed, 100 * 0.1 * 60);
+    b.plan.journeys.push_back(b.plan.journeys[0]);
+    b.plan.journeys[1].churn.reset();
+    EXPECT_DOUBLE_EQ(b.budget(100).needed, 100 * 0.1 * 60 / 2);
+}
+
+/// 28232 ports, of which 80 % are used, for 60 s: 376 closes a second.
+TEST(SpreadSources, AreEnoughForTheClosesOfAMinute) {
+    Bench b;
+    b.plan.targets[0].url = *parse_url("http://127.0.0.1:8080");
+    const auto spread = [&](double rate) {
+        return spread_sources(b.plan, b.options, rate, b.machine).size();
+    };
+    EXPECT_EQ(spread(1000), 0u) << "connections are kept";
+    b.plan.churn.share = 0.5;
+    b.plan.journeys[0].churn = ChurnPoint{1, 0};
+    EXPECT_EQ(spread(700), 0u) << "350 a second: one address will do";
+    EXPECT_EQ(spread(1000), 2u);
+    EXPECT_EQ(spread(0), 32u) << "nobody knows how many";
+    EXPECT_EQ(spread(1e9), 200u);
+    const auto two = spread_sources(b.plan, b.options, 1000, b.machine);
+    EXPECT_EQ(two, (std::vector<std::string>{"127.0.0.1", "127.0.0.2"}));
+    b.plan.connections = ConnectionMode::per_request;
+    EXPECT_EQ(spread(1000), 6u) << "two requests each";
+    b.plan.load.duration = seconds{20};
+    EXPECT_EQ(spread(1000), 2u) << "40 000 in all";
+
+    b.options.sources = {"127.0.0.9"};
+    EXPECT_EQ(spread(1000), 0u) << "the user said which";
+    b.options.sources.clear();
+    b.plan.targets[0].url = *parse_url("http://[::1]:8080");
+    EXPECT_EQ(spread(1000), 0u);
+    b.plan.targets[0].url = *parse_url("redis://127.0.0.1");
+    EXPECT_EQ(spread(1000), 0u) << "a protected Redis answers 127.0.0.1 alone";
+}
+
+TEST(PortBudget, CountsTheSpreadSources) {
+    Bench b;
+    b.plan.targets[0].url = *parse_url("http://127.0.0.1:8080");
+    b.options.loopback_sources = {"127.0.0.1", "127.0.0.2"};
+    EXPECT_DOUBLE_EQ(b.budget(1).allowed, 2 * 28232);
+    b.plan.targets[0].url = *parse_url("http://10.0.0.1");
+    EXPECT_DOUBLE_EQ(b.budget(1).allowed, 28232);
+}
+
+TEST(Preflight, DoubtsAChurnOfResetsAlone) {
+    Bench b;
+    b.plan.churn.share = 1;
+    b.plan.churn.weights[static_cast<std::size_t>(ChurnMode::rst_idle)] = 1;
+    const auto doubts = preflight({}, b.options, b.plan, 1);
+    ASSERT_TRUE(doubts.has_value());
+    ASSERT_EQ(doubts->size(), 1u);
+    EXPECT_EQ(doubts->front().find("churn ends connections with RST alone"), 0u);
+}
+
 TEST(Preflight, RefusesWithTheNumbersAndTheMend) {
     Bench b;
     b.plan.connections = ConnectionMode::per_request;

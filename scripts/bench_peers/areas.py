@@ -1,10 +1,11 @@
 """What is measured, one function per area. Each gives its measurements by name; bars.py looks
 figures up by these names and by the rows' names."""
+import contextlib
 import dataclasses
 import http.client
 import json
 
-from . import clients, counts, peers, servers
+from . import clients, counts, peers, servers, watching
 from .clients import Job
 from .outputs import NoFigure
 from .process import raise_fd_limit
@@ -17,6 +18,7 @@ OPEN_RATES = (2_000, 10_000, 50_000, 100_000)
 MANY = 10_000
 SCALE = (64, 256, 1_000, 4_000, MANY)
 SPARE_FDS = 200
+WATCHED = (1_000, MANY)
 WARM_UP_S = 1
 
 
@@ -135,7 +137,31 @@ def scale(bench):
     return {"scale": result}
 
 
-ALL = {area.__name__: area for area in (static, nginx, mix, lag, deferral, redis, memory, scale)}
+def watch(bench):
+    """What watching the server's sockets takes, four times a second or as often as the cost allows."""
+    results, not_at_will = {}, NoFigure("it runs once, when it is asked to")
+    for count in WATCHED:
+        if 3 * count // 2 + SPARE_FDS > raise_fd_limit():
+            reason = NoFigure(f"{count} connections need more than the files of ulimit -Hn")
+            turns = [Turn(clients.Absent(name, reason), None) for name in ("loadline watch", "ss -tanp")]
+            server = contextlib.nullcontext()
+        else:
+            turns = [Turn(client, None) for client in (watching.Watch(bench.programs["loadline"]), watching.Ss())]
+            server = watching.watched(count)
+        with server as port:
+            turns = [dataclasses.replace(turn, job=Job(port, count, 2 * bench.seconds)) for turn in turns]
+            result = measure(f"Watching {count} sockets, half of them in CLOSE_WAIT", turns, [
+                dataclasses.replace(RATE, title="samples/s", form=".2f"),
+                Column("CPU ms/sample", "cpu_ms_per_sample", ",.2f"),
+                Column("CPU × ss -tanp", "cpu_ms_per_sample", ".3f", ratio=True),
+                Column("% of a core", "core_percent", ".2f")], bench.few_rounds, _all_against("ss -tanp", turns))
+        result.once["ss -tanp"] = {"core_percent": not_at_will}
+        results[f"watch-{count}"] = result
+    result.notes.append("The client's ends of the connections are on the same machine: ss shows both.")
+    return results
+
+
+ALL = {area.__name__: area for area in (static, nginx, mix, lag, deferral, redis, memory, scale, watch)}
 
 
 def _turns(job, wanted):

@@ -75,6 +75,14 @@ def judge(measurements):
             find.ratio("redis-16", "loadline", "redis-benchmark", rate), ".2f", "≥", 1.0, 1.15),
         Bar("memory at 10 000 connections, MB", find.median("memory", "loadline", "max_rss_mb"),
             ".0f", "≤", 150, 80),
+        Bar("watching 1000 sockets, 4 samples a second: % of a core",
+            find.median("watch-1000", "loadline watch", "core_percent"), ".2f", "≤", 1, 0.5),
+        Bar("watching 10 000 sockets, at the adaptive period: % of a core",
+            find.median("watch-10000", "loadline watch", "core_percent"), ".2f", "≤", 2, 1.2),
+        Bar("a sample of 1000 sockets: CPU × ss -tanp",
+            find.ratio("watch-1000", "loadline watch", "ss -tanp", "cpu_ms_per_sample"), ".3f", "≤", None, 0.1),
+        Bar("a sample of 10 000 sockets: CPU × ss -tanp",
+            find.ratio("watch-10000", "loadline watch", "ss -tanp", "cpu_ms_per_sample"), ".3f", "≤", None, 0.1),
     ]
 
 

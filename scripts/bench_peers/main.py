@@ -31,9 +31,9 @@ def arguments(words=None):
     parser.add_argument("areas", nargs="*", metavar="AREA",
                         help=f"what to measure, of {' '.join(areas.ALL)}; default: all")
     parser.add_argument("-n", "--rounds", type=int, default=9,
-                        help="rounds, each client once (default 9); memory and scale take a third of them")
+                        help="rounds, each client once (default 9); memory, scale and watch take a third of them")
     parser.add_argument("-d", "--seconds", type=int, default=5,
-                        help="length of a run (default 5); twice that for memory and scale")
+                        help="length of a run (default 5); twice that for memory, scale and watch")
     parser.add_argument("--instructions", action="store_true",
                         help="also count user instructions per request with callgrind (area static)")
     parser.add_argument("--loadline", type=pathlib.Path, default=peers.ROOT / "build/release/bin/loadline",
@@ -77,9 +77,9 @@ def setting(args):
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": machine(),
         "command": shlex.join(["scripts/bench-peers", *sys.argv[1:]]),
-        "method": f"Medians over {args.rounds} round(s) of {args.seconds} s, for memory and scale over "
-                  f"{_few(args.rounds)} of {2 * args.seconds} s; each round runs every client once, in rotated order; "
-                  f"ratios are paired within a round; one client thread; {pinning}; loopback.{quiet}",
+        "method": f"Medians over {args.rounds} round(s) of {args.seconds} s, for memory, scale and watch "
+                  f"over {_few(args.rounds)} of {2 * args.seconds} s; each round runs every client once, in rotated "
+                  f"order; ratios are paired within a round; one client thread; {pinning}; loopback.{quiet}",
     }
 
 

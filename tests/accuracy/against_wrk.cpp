@@ -32,7 +32,8 @@ bool installed(const std::string& program) {
 }
 
 /// What `wrk --latency` prints as "     99%   14.90ms"; zeros when it printed none.
-Percentiles wrk(const DelayServer& server) {
+Percentiles wrk(const DelayServer& server, MachineNoise& machine) {
+    MachineMeter meter;
     const auto log = fs::temp_directory_path() / fmt::format("loadline-wrk-{}", ::getpid());
     auto child = Child::start(
         {"wrk", "-t1", fmt::format("-c{}", connections), "-d2s", "--latency", server.url() + "/"},
@@ -48,10 +49,11 @@ Percentiles wrk(const DelayServer& server) {
         }
     }
     fs::remove(log);
+    machine = worse(machine, meter.stop());
     return found;
 }
 
-Percentiles loadline_closed(DelayServer& server, Hiccups& machine) {
+Percentiles loadline_closed(DelayServer& server, MachineNoise& machine) {
     TrialOptions options;
     options.connections = connections;
     LoadWindow window;
@@ -88,7 +90,7 @@ TEST(AgainstWrk, ClosedLoopPercentilesAgree) {
         std::vector<Percentiles> ours, theirs;
         for (int i = 0; i < runs; ++i) {
             ours.push_back(loadline_closed(*server, attempt.machine));
-            theirs.push_back(wrk(*server));
+            theirs.push_back(wrk(*server, attempt.machine));
         }
         for (std::size_t i = 0; i < shares.size(); ++i) {
             const auto want = median(theirs, i);

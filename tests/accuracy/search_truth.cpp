@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -14,7 +15,9 @@ namespace loadline {
 namespace {
 
 constexpr Duration limit = std::chrono::milliseconds{20};
-constexpr Duration late = std::chrono::milliseconds{1};
+/// A twentieth of the limit: a machine that adds so much to one request in a hundred makes the
+/// service slower than it is, or the requests late, and the search is right to find less.
+constexpr Duration noisy = limit / 20;
 using Serve = std::function<Served(TimePoint)>;
 
 /// First come, first served, by so many servers.
@@ -45,7 +48,7 @@ Serve token_bucket(double per_second) {
 
 struct Found {
     CapacityResult capacity;
-    Duration send_lag{};  ///< the median of the probes' p99
+    MachineNoise machine;
 };
 
 Found search_once(const Serve& serve, Arrivals arrivals, double start, std::size_t connections,
@@ -64,22 +67,17 @@ Found search_once(const Serve& serve, Arrivals arrivals, double start, std::size
     options.hold.reset();
     if (hold > Duration{}) options.hold = hold;
     options.clauses = search_clauses(plan);
+    MachineMeter meter;
     auto result = run_search(std::make_shared<const Plan>(plan), trial, options, {}).value();
-    Found found{std::move(*result.capacity), {}};
-    std::vector<Duration> lags;
+    Found found{std::move(*result.capacity), meter.stop()};
     for (const auto& probe : found.capacity.probes) {
         std::printf("%-7s %7.0f/s %5.2f s  p50 %.2f ms p99 %.2f ms  lag %.3f ms  %s %s\n",
                     to_string(probe.kind), probe.rate.per_second(), to_seconds(probe.length),
                     to_ms(probe.p50), to_ms(probe.p99), to_ms(probe.send_lag_p99),
                     to_string(probe.word), probe.why.c_str());
-        if (probe.kind == ProbeResult::Kind::refine) lags.push_back(probe.send_lag_p99);
     }
-    std::printf("%s: %s\n", found.capacity.word.c_str(), found.capacity.text.c_str());
-    if (!lags.empty()) {
-        std::nth_element(lags.begin(), lags.begin() + static_cast<long>(lags.size() / 2),
-                         lags.end());
-        found.send_lag = lags[lags.size() / 2];
-    }
+    std::printf("%s: %s; %s\n", found.capacity.word.c_str(), found.capacity.text.c_str(),
+                found.machine.text().c_str());
     return found;
 }
 
@@ -87,29 +85,31 @@ struct Truth {
     double line, lowest, highest, claim_at_most;  ///< the last three as parts of the line
 };
 
-/// Three attempts at most: a stall of the machine is the service's too, as far as anybody can see.
-/// A claim above the truth is forgiven none.
+/// Less than the truth is excused by a machine that was noisy; more than the truth by nothing. A
+/// stall of 10 ms makes a hundredth of a second's requests late, and a probe of a few seconds
+/// INVALID: then it need not be in one instant of a hundred.
+Attempt less_than_the_truth(const Found& found, const std::string& what) {
+    Attempt attempt{found.machine};
+    const bool late = found.capacity.word == "GENERATOR-LIMITED";
+    attempt.blame(what + ": " + found.capacity.text,
+                  stalls_at(found.machine, late ? 0.999 : 0.99) > noisy);
+    return attempt;
+}
+
 void hold_to(const Truth& truth, const std::function<Serve()>& serve, Arrivals arrivals) {
-    go_before_others();
-    std::string what;
-    bool quiet = false;
-    for (int attempt = 1; attempt <= 3; ++attempt) {
+    hold_to_the_truth([&]() -> Attempt {
         const auto found = search_once(serve(), arrivals, 200, 0, {});
         const auto& capacity = found.capacity;
         const double claim = capacity.interval ? capacity.interval->q20 / truth.line : 0;
         const double estimate = capacity.estimate_rate.value_or(0) / truth.line;
-        ASSERT_LE(claim, truth.claim_at_most) << capacity.text;
-        if (estimate >= truth.lowest && estimate <= truth.highest) {
-            EXPECT_TRUE(capacity.word == "ESTIMATE-ONLY" || capacity.word == "UNSTABLE")
-                << capacity.text;
-            return;
+        EXPECT_LE(claim, truth.claim_at_most) << capacity.text;
+        EXPECT_LE(estimate, truth.highest) << capacity.text;
+        if (estimate < truth.lowest) {
+            return less_than_the_truth(found, fmt::format("{:.3f} of the line", estimate));
         }
-        quiet = quiet || (found.send_lag > Duration{} && found.send_lag < late);
-        what += fmt::format("\nattempt {}: {:.3f} of the line, median send lag p99 {}: {}", attempt,
-                            estimate, format_duration(found.send_lag), capacity.text);
-    }
-    if (quiet) FAIL() << what;
-    GTEST_SKIP() << "the machine was never quiet: requests left late" << what;
+        EXPECT_THAT(capacity.word, testing::AnyOf("ESTIMATE-ONLY", "UNSTABLE")) << capacity.text;
+        return {found.machine};
+    });
 }
 
 TEST(SearchTruth, PacedSingleServer) {
@@ -142,23 +142,23 @@ TEST(SearchTruth, TokenBucketThatRefusesTheRest) {
         {3000 / (1 - .001), .92, 1.05, 1.03}, [] { return token_bucket(3000); }, Arrivals::paced);
 }
 
+/// One connection to a server that takes 1 ms: 1000/s at most, and the server is quick.
 TEST(SearchTruth, AThrottledGeneratorIsNeverACapacity) {
-    go_before_others();
-    for (int attempt = 1; attempt <= 3; ++attempt) {
+    hold_to_the_truth([]() -> Attempt {
         const auto found = search_once(
             [](TimePoint came) {
                 return Served{came + std::chrono::milliseconds{1}, false};
             },
             Arrivals::poisson, 100, 1, {});
-        if (found.capacity.word == "GENERATOR-LIMITED") {
-            EXPECT_LE(*found.capacity.estimate_rate, 1000);
-            EXPECT_FALSE(found.capacity.interval);
-            return;
-        }
+        EXPECT_LE(found.capacity.estimate_rate.value_or(0), 1000) << found.capacity.text;
         // The only excuse: the server itself was slow, on account of the machine.
-        ASSERT_LE(found.capacity.estimate_rate.value_or(0), 1000) << found.capacity.text;
-    }
-    GTEST_SKIP() << "the machine never let the server answer in time";
+        if (found.capacity.word != "GENERATOR-LIMITED") {
+            return less_than_the_truth(found, found.capacity.word);
+        }
+        EXPECT_TRUE(found.capacity.estimate_rate);
+        EXPECT_FALSE(found.capacity.interval);
+        return {found.machine};
+    });
 }
 
 TEST(SearchTruth, NoRateWhereTheIdleServiceIsTooSlow) {
@@ -172,18 +172,18 @@ TEST(SearchTruth, NoRateWhereTheIdleServiceIsTooSlow) {
 
 TEST(SearchTruth, AColdServiceIsWarmedUpFirst) {
     // 2.5 times slower at first, warm after some 6000 requests: capacity 800/s, then 2000/s.
-    go_before_others();
-    for (int attempt = 1; attempt <= 3; ++attempt) {
+    hold_to_the_truth([]() -> Attempt {
         const auto serve = queue_of(1, [n = std::make_shared<double>(0)] {
             return seconds(.0005 * (1 + 1.5 * std::exp(-(*n)++ / 2000)));
         });
         const auto found = search_once(serve, Arrivals::poisson, 100, 0, {});
-        ASSERT_LE(found.capacity.estimate_rate.value_or(0), 2000 * 1.05);
         const double estimate = found.capacity.estimate_rate.value_or(0);
-        if (found.capacity.word == "WARMING" || estimate >= 1400) return;
-        if (found.send_lag < late && attempt == 3) FAIL() << found.capacity.text;
-    }
-    GTEST_SKIP() << "the machine was never quiet: requests left late";
+        EXPECT_LE(estimate, 2000 * 1.05) << found.capacity.text;
+        if (found.capacity.word != "WARMING" && estimate < 1400) {
+            return less_than_the_truth(found, "not warm");
+        }
+        return {found.machine};
+    });
 }
 
 }  // namespace

@@ -1,20 +1,31 @@
 """Why did it break there? Each cause is provoked once, and must be named first; where nothing
 was provoked, none may be named."""
-import contextlib
-import functools
 import json
 import os
 import pathlib
 import signal
 import tempfile
 import threading
+import time
 import unittest
 
-import priority
+import machine
 import rig
 import visible_skip
+from cause_case import SLO, CauseCase, Later
+from costly_server import CostlyServer
+from machine import Busy, tried_again
+from provoke import Network, OneCore, memory_limit
+from witness import Witness
 
 SURGE = pathlib.Path(__file__).resolve().parents[2] / "scenarios" / "surge.json"
+
+
+def timed(action):
+    """How many seconds it took."""
+    begin = time.monotonic()
+    action()
+    return time.monotonic() - begin
 
 
 class SlowableRedis(rig.Redis):
@@ -26,139 +37,29 @@ class SlowableRedis(rig.Redis):
         rig.wait_until(self.answers, f"redis-server on port {self.port}")
 
 
-@contextlib.contextmanager
-def cpu_quota(pid, cores):
-    """Puts the process into a cgroup of its own with a CPU quota. A skip where none can be made."""
-    name = f"loadline-test-{os.getpid()}"
-    v1, v2 = pathlib.Path("/sys/fs/cgroup/cpu"), pathlib.Path("/sys/fs/cgroup")
-    group = (v1 if v1.is_dir() else v2) / name
-    try:
-        group.mkdir()
-        if v1.is_dir():
-            (group / "cpu.cfs_period_us").write_text("100000")
-            (group / "cpu.cfs_quota_us").write_text(str(int(cores * 100000)))
-        else:
-            (group / "cpu.max").write_text(f"{int(cores * 100000)} 100000")
-        (group / "cgroup.procs").write_text(str(pid))
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            group.rmdir()
-        raise unittest.SkipTest(f"no cgroup with a CPU quota can be made here: {error}") from error
-    try:
-        yield
-    finally:
-        def leave_and_remove():
-            with contextlib.suppress(OSError):
-                (group.parent / "cgroup.procs").write_text(str(pid))
-            with contextlib.suppress(OSError):
-                group.rmdir()
-            return not group.exists()
-        rig.wait_until(leave_and_remove, "the cgroup to be removed")
-
-
-class Later(threading.Thread):
-    """Does something again and again from `after` seconds on, until it is stopped."""
-
-    def __init__(self, after, every, action):
-        super().__init__()
-        self.after, self.every, self.action = after, every, action
-        self.ended = threading.Event()
-
-    def run(self):
-        pause = self.after
-        while not self.ended.wait(pause):
-            self.action()
-            pause = self.every
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.join()
-
-
-class Busy(Exception):
-    """The machine was too busy for a run that says anything about its target."""
-
-
-def tried_again(test):
-    """Runs the test anew, at most three times, when the machine was too busy."""
-    @functools.wraps(test)
-    def run(self):
-        for attempt in range(3):
-            try:
-                return test(self)
-            except Busy:
-                if attempt == 2:
-                    raise
-    return run
-
-
-class CauseCase(unittest.TestCase):
-    def run_load(self, service, steps, load, *flags):
-        """A run of these steps: (exit code, results, seconds of the timeline, all that was printed)."""
-        scenario = {"loadline": 1, "name": "causes", "targets": {"service": service.url},
-                    "slo": ["p99 <= 100ms", "errors <= 0.1%"], "load": {"arrivals": "paced", **load},
-                    "journeys": {"all": {"steps": steps}}}
-        if "users" in load:
-            del scenario["load"]["arrivals"]
-        with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder) / "scenario.json"
-            path.write_text(json.dumps(scenario))
-            return self.run_file(path, *flags)
-
-    def run_file(self, path, *flags):
-        with tempfile.TemporaryDirectory() as folder:
-            code, out, err = rig.run_loadline("run", path, "--quiet", "--out", folder, "--socket-tau", "1s", *flags)
-            if code == 4:
-                raise Busy(out + err)
-            self.assertIn(code, (0, 1), out + err)
-            results = json.loads((pathlib.Path(folder) / "summary.json").read_text())["results"]
-            seconds = [json.loads(line) for line in (pathlib.Path(folder) / "timeline.jsonl").read_text().splitlines()]
-            page = (pathlib.Path(folder) / "report.html").read_text()
-        for finding in results.get("cause", {}).get("findings", []):
-            self.assertIn(f">{finding['code']}<", page)
-            self.assertIn(finding["code"], out)
-        return code, results, seconds, out
-
-    def assert_first(self, done, code, *texts):
-        exit_code, results, _, out = done
-        self.assertEqual(exit_code, 1, out)
-        findings = results["cause"]["findings"]
-        self.assertTrue(findings, out)
-        self.assertEqual(findings[0]["code"], code, out)
-        for text in texts:
-            self.assertIn(text, findings[0]["text"])
-        return findings[0]
-
-
 class Quota(CauseCase):
+    def setUp(self):
+        machine.go_before_others(self)  # the meter too; the service alone is ordinary
+
     @tried_again
     def test_a_cpu_quota(self):
-        with rig.Missiond("--kdf-rounds", "20000") as service:
-            service.new_user("ann")
-            with cpu_quota(service.pid, 0.1):
-                done = self.run_load(
-                    service, [{"name": "login", "http": "POST service/login", "json": {"name": "ann", "password": "pw-ann"}}],
-                    {"rate": "4/s", "stages": [{"hold": "4s"}, {"to": "60/s", "over": "0"}, {"hold": "8s"}], "drain": "2s"})
-                looks = [second["target"]["process"] for second in done[2] if second.get("target", {}).get("process")]
-                self.assertTrue(all(process["quota_cores"] == 0.1 for process in looks))
-                if max(process.get("throttled_share", 0) for process in looks) < 0.5:
-                    raise Busy("others left it less than its quota")
-                self.assert_first(done, "cpu_quota", "the CPU quota of 0.1 cores was used up")
+        with self.logins_under_a_quota() as (url, login, witness):
+            done = self.run_load(
+                url, [login],
+                {"rate": "4/s", "stages": [{"hold": "4s"}, {"to": "60/s", "over": "0"}, {"hold": "8s"}], "drain": "2s"})
+        self.assert_throttled(done[2], witness)
+        self.assert_first(done, "cpu_quota", "the CPU quota of 0.1 cores was used up")
 
 
 class Causes(CauseCase):
     def setUp(self):
-        priority.go_before_others(self)  # a quota would not hold what goes before others
+        machine.go_before_others(self)
 
     @tried_again
     def test_the_limit_of_descriptors(self):
         # Each of the 100 users waits for an answer on a connection of its own.
         with rig.Missiond("--fault", "capacity=50/s", "--fault", "nofile=64") as service:
-            done = self.run_load(service, [{"name": "list", "http": "GET service/missions", "timeout": "1s"}],
+            done = self.run_load(service.url, [{"name": "list", "http": "GET service/missions", "timeout": "1s"}],
                                  {"users": 100, "duration": "6s", "drain": "2s"})
             self.assert_first(done, "fd_limit", "64 of 64 file descriptors were open")
 
@@ -185,7 +86,7 @@ class Causes(CauseCase):
             user = service.new_user("ann", cash=1000)
             with Later(4, 1, lambda: disturb(redis)):
                 return self.run_load(
-                    service, [{"name": "balance", "http": f"GET service/users/{user['userId']}",
+                    service.url, [{"name": "balance", "http": f"GET service/users/{user['userId']}",
                                "headers": {"Authorization": "Bearer " + user["accessToken"]}}],
                     {"rate": "50/s", "duration": "9s", "drain": "2s"}, "--watch-redis", redis.url)
 
@@ -212,15 +113,166 @@ class Causes(CauseCase):
                 nobody_listens.wait(0.5)
                 service.start()
             with Later(3, 60, crash):
-                done = self.run_load(service, [{"name": "live", "http": "GET service/healthz/live"}],
+                done = self.run_load(service.url, [{"name": "live", "http": "GET service/healthz/live"}],
                                      {"rate": "100/s", "duration": "7s", "drain": "2s"})
             self.assert_first(done, "restart", "restarted once", str(service.pid))
+
+    @tried_again
+    def test_a_restart_of_redis(self):
+        with rig.Redis() as redis:
+            ended = threading.Event()
+
+            def crash():
+                redis.end(signal.SIGKILL)
+                ended.wait(2.5)
+                redis.start()
+            with Later(3, 60, crash):
+                done = self.run_load(redis.url, [{"name": "ping", "redis": ["PING"], "on": "service"}],
+                                     {"rate": "50/s", "duration": "9s", "drain": "1s"})
+        found = self.assert_first(done, "redis_restart", "Redis was restarted once")
+        self.assertTrue(5 <= found["since_s"] <= 8, found)
+        self.assertIn("redis_silent", [finding["code"] for finding in done[1]["cause"]["findings"]])
+        silent = [second["t_s"] for second in done[2]
+                  if second.get("target", {}).get("redis", {}).get("pings_unanswered")]
+        self.assertTrue(silent and 3 <= silent[0] <= 5.5, silent)
+
+    def assert_seen(self, done, witness, figure, good, bad):
+        """At most `good` of a figure of the process in the first three seconds, and at least `bad` from the fourth to
+        the ninth, as a witness saw it and as the watch says."""
+        looks = [(second["t_s"], second["target"]["process"]) for second in done[2]
+                 if second.get("target", {}).get("process")]
+        early = self.assert_agrees(looks, figure, witness, 0, 3.5)
+        late = self.assert_agrees(looks, figure, witness, 4, 9.5)
+        if figure == "run_queue_wait_s_per_s":
+            if early.waited > good:
+                raise Busy(f"others were on its core before: {early}", seconds=0)
+            self.assertGreaterEqual(late.waited, bad, late)
+            return
+        self.assertLessEqual(early.used, good, early)
+        if late.used < bad:
+            self.assert_wanted(late, bad)
+
+    @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "needs two cores")
+    @tried_again
+    def test_one_thread_that_does_all_the_work(self):
+        with CostlyServer() as service, Witness(service.pid) as witness:
+            done = self.run_load(service.url, [{"name": "work", "http": "GET service/cpu/8"}],
+                                 {"rate": "20/s", "stages": [{"hold": "4s"}, {"to": "200/s", "over": "0"}, {"hold": "5s"}],
+                                  "drain": "2s"})
+            self.assert_seen(done, witness, "busiest_thread_share", 0.5, 0.92)
+            self.assert_first(done, "cpu_thread", "one thread of the target used 9", "it does all the work alone")
+
+    @tried_again
+    def test_all_the_cores_it_may_use(self):
+        with CostlyServer() as service, Witness(service.pid) as witness:
+            os.sched_setaffinity(service.pid, {max(os.sched_getaffinity(0))})
+            done = self.run_load(service.url, [{"name": "work", "http": "GET service/cpu/8"}],
+                                 {"rate": "20/s", "stages": [{"hold": "4s"}, {"to": "200/s", "over": "0"}, {"hold": "5s"}],
+                                  "drain": "2s"})
+            self.assert_seen(done, witness, "cores_used", 0.5, 0.92)
+            self.assert_first(done, "cpu", "of 1 cores")
+
+    @tried_again
+    def test_others_on_its_core(self):
+        with OneCore(spinners=6) as core, CostlyServer(core.enter) as service, Witness(service.pid) as witness, \
+                Later(4, 60, core.spin):
+            done = self.run_load(service.url, [{"name": "work", "http": "GET service/cpu/10"}],
+                                 {"rate": "20/s", "duration": "9s", "drain": "2s"})
+            self.assert_seen(done, witness, "run_queue_wait_s_per_s", 0.25, 0.55)
+            self.assert_first(done, "run_queue", "were ready but had no core")
+
+    @tried_again
+    def test_a_kill_for_lack_of_memory(self):
+        with memory_limit(40) as enter, CostlyServer(enter) as service:
+            done = self.run_load(service.url, [{"name": "keep", "http": "GET service/memory/100"}],
+                                 {"rate": "50/s", "duration": "8s", "drain": "1s"})
+            self.assertEqual(service.process.wait(10), -signal.SIGKILL)
+            found = self.assert_first(done, "oom", "killed a process of the target's cgroup for lack of memory")
+            self.assertLess(found["since_s"], 8)
+            self.assertIn("gone", [finding["code"] for finding in done[1]["cause"]["findings"]])
+
+    @tried_again
+    def test_an_end_without_a_restart(self):
+        with CostlyServer() as service:
+            with Later(3, 60, lambda: service.end(signal.SIGKILL)):
+                done = self.run_load(service.url, [{"name": "work", "http": "GET service/cpu/0"}],
+                                     {"rate": "50/s", "duration": "6s", "drain": "1s"})
+            found = self.assert_first(done, "gone", f"process {service.pid} has ended")
+            self.assertTrue(3 <= found["since_s"] <= 5, found)
+
+    def test_an_end_is_told_of_an_invalid_run_too(self):
+        with CostlyServer() as service, tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "scenario.json"
+            path.write_text(json.dumps({
+                "loadline": 1, "name": "causes", "targets": {"service": service.url}, "slo": SLO,
+                "load": {"rate": "20/s", "duration": "4s", "drain": "1s"},
+                "journeys": {"all": {"steps": [{"name": "work", "http": "GET service/cpu/0"}]}}}))
+            service.process.send_signal(signal.SIGSTOP)  # it never answers: nothing is known of its limits
+            with Later(2, 60, lambda: service.end(signal.SIGKILL)):
+                code, out, _, results, _ = self.loadline("run", path)
+        self.assertEqual(code, 3, out)
+        self.assertIn("INVALID", out)
+        self.assertEqual([finding["code"] for finding in results["cause"]["findings"]], ["gone"], out)
+        self.assertNotIn("bad", results["cause"], "nothing is compared")
+
+    @tried_again
+    def test_a_network_that_loses_packets(self):
+        with Network() as network, rig.Missiond() as service, Later(4, 60, lambda: network.lose(10)):
+            done = self.run_load(service.url, [{"name": "live", "http": "GET service/healthz/live"}],
+                                 {"rate": "100/s", "duration": "9s", "drain": "2s"})
+            self.assert_first(done, "retransmits", "of the TCP segments were sent again")
+
+    @tried_again
+    def test_a_redis_that_evicts_what_is_asked_for(self):
+        with rig.Redis() as redis:
+            for number in range(200):
+                redis.command("SET", f"wanted:{number}", "x" * 1000)
+
+            def fill():
+                redis.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+                redis.command("CONFIG", "SET", "maxmemory", "2mb")
+                for number in range(30):
+                    redis.command("SET", f"unwanted:{number}", "x" * 100_000)
+            with Later(4, 60, fill):
+                done = self.run_load(
+                    redis.url, [{"name": "look", "redis": ["STRLEN", "wanted:${random(0, 199)}"], "on": "service",
+                                 "expect": {"equals": 1000}}],
+                    {"rate": "100/s", "duration": "8s", "drain": "1s"})
+            self.assertLess(int(redis.command("DBSIZE")), 100, "so much was evicted")
+        self.assert_first(done, "redis_evictions", "Redis evicted")
+
+    @tried_again
+    def test_a_redis_whose_only_core_is_used_up(self):
+        # 2 ms of CPU for each, on any machine; 100 users wait for one another, but no command takes long by itself.
+        script = "local n = 0 for i = 1, tonumber(ARGV[1]) do n = n + i % 7 end return n"
+        with rig.Redis() as redis:
+            took = min(timed(lambda: redis.command("EVAL", script, 0, 20_000)) for _ in range(20))
+            count = ["EVAL", script, "0", str(int(20_000 * 0.002 / took))]
+            with Witness(redis.pid) as witness:
+                done = self.run_load(redis.url, [{"name": "count", "redis": count, "on": "service"}],
+                                     {"users": 100, "duration": "5s", "drain": "1s"})
+        looks = [(second["t_s"], second["target"]["redis"]) for second in done[2]
+                 if second.get("target", {}).get("redis")]
+        use = self.assert_agrees(looks, "cores_used", witness, 0.5, 5.5)
+        if use.used < 0.82:
+            self.assert_wanted(use, 0.82)
+        self.assert_first(done, "redis_cpu", "of its one core")
+
+    @tried_again
+    def test_clients_that_wait_in_a_blocking_command(self):
+        with rig.Redis() as redis:
+            for _ in range(200):  # jobs for four seconds, and none after them
+                redis.command("RPUSH", "jobs", "x")
+            done = self.run_load(
+                redis.url, [{"name": "job", "redis": ["BLPOP", "jobs", "2"], "on": "service"}],
+                {"rate": "50/s", "duration": "7s", "drain": "3s"})
+        self.assert_first(done, "redis_blocked", "clients waited in blocking commands")
 
     @tried_again
     def test_a_healthy_run_has_none(self):
         with rig.Missiond() as service:
             code, results, seconds, out = self.run_load(
-                service, [{"name": "live", "http": "GET service/healthz/live"}], {"rate": "50/s", "duration": "5s"},
+                service.url, [{"name": "live", "http": "GET service/healthz/live"}], {"rate": "50/s", "duration": "5s"},
                 "--slo", "p99 < 5s", "--slo", "errors < 0.1%")
             self.assertEqual(code, 0, out)
             self.assertNotIn("cause", results)
@@ -234,7 +286,7 @@ class Causes(CauseCase):
     def test_where_nothing_was_provoked_the_cause_is_unknown(self):
         with rig.Missiond("--fault", "capacity=100/s") as service:  # its queue is its own secret
             code, results, _, out = self.run_load(
-                service, [{"name": "list", "http": "GET service/missions"}],
+                service.url, [{"name": "list", "http": "GET service/missions"}],
                 {"rate": "50/s", "stages": [{"hold": "4s"}, {"to": "150/s", "over": "0"}, {"hold": "4s"}], "drain": "1s"})
             self.assertEqual(code, 1, out)
             self.assertEqual(results["cause"]["findings"], [], out)

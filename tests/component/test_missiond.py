@@ -9,6 +9,8 @@ import threading
 import time
 import unittest
 
+import machine
+import visible_skip
 from rig import Missiond, Redis, close_wait_sockets, run_missiond, wait_until
 
 MAX_MINTED = 2**53 - 1
@@ -653,6 +655,7 @@ class Seed(unittest.TestCase):
 
 
 class Faults(unittest.TestCase):
+    @machine.tried_again
     def test_capacity_is_exact_for_eight_clients(self):
         # Each connection's requests are sent at once, so that the queue is never empty
         # because a client thread was late: clients that wait for each reply measured
@@ -679,10 +682,13 @@ class Faults(unittest.TestCase):
                 probe = time.monotonic()  # the probes are not in the queue
                 for path in ("/healthz/live", "/metrics"):
                     service.get(path)
-                self.assertLess(time.monotonic() - probe, 0.5)
+                with machine.within(late_ms=400):
+                    self.assertLess(time.monotonic() - probe, 0.5)
                 end = max(client.result() for client in clients)
-            self.assertAlmostEqual(8 * 4 * each / (end - begin), 400, delta=12)
+            with machine.within(late_ms=90):  # 3 % of the 3 s that it takes
+                self.assertAlmostEqual(8 * 4 * each / (end - begin), 400, delta=12)
 
+    @machine.tried_again
     def test_capacity_is_one_queue_for_all_threads(self):
         with Missiond("--fault", "capacity=20/s", "--threads", "2") as service:
             together = threading.Barrier(11)
@@ -700,8 +706,9 @@ class Faults(unittest.TestCase):
                 together.wait()
                 begin = time.monotonic()
                 done = sorted(done)
-            for number, at in enumerate(done, 1):  # the n-th of a burst is done after n/20 s
-                self.assertAlmostEqual(at - begin, number / 20, delta=0.045)
+            with machine.within(late_ms=40):
+                for number, at in enumerate(done, 1):  # the n-th of a burst is done after n/20 s
+                    self.assertAlmostEqual(at - begin, number / 20, delta=0.045)
 
     def test_a_queue_answers_503_beyond_its_room(self):
         with Missiond("--fault", "capacity=5/s", "--fault", "queue=3") as service:
@@ -889,4 +896,4 @@ class Wire(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    visible_skip.main()

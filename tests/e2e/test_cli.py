@@ -132,7 +132,6 @@ class Refusals(AgainstNginx):
         self.refused(self.loadline("run", "x.json", "--frobnicate"), "--frobnicate")
 
     def test_flags_and_commands_of_later_versions_are_named(self):
-        self.refused(self.loadline("run", "x.json", "--watch-from", "redis://127.0.0.1"), "--watch-from", "not served")
         self.refused(self.loadline("replay", "a"), "replay", "not served")
 
     def test_a_redis_that_cannot_be_asked_is_refused(self):
@@ -142,6 +141,14 @@ class Refusals(AgainstNginx):
     def test_sockets_that_are_not_watched_cannot_be_judged_strictly(self):
         self.refused(self.loadline(self.nginx.url, "--strict-sockets", "--no-watch"), "--strict-sockets", "--no-watch")
 
+    def test_a_container_s_process_must_be_there_and_be_watched(self):
+        scenario = self.scenario(one_request(self.nginx.url))
+        for command in (["run", scenario], ["search", scenario], ["watch", "--port", self.nginx.port]):
+            self.refused(self.loadline(*command, "--watch-container-pid", "2147483646"),
+                         "--watch-container-pid: no process 2147483646 is visible here")
+        self.refused(self.loadline("run", scenario, "--watch-container-pid", self.nginx.pid, "--no-watch"),
+                     "--watch-container-pid and --no-watch exclude each other")
+
     def test_a_flag_that_cannot_be_read_is_named(self):
         scenario = self.scenario(one_request(self.nginx.url))
         for flag, value in (("--rate", "fast"), ("--rate", "-5"), ("--duration", "30"), ("--duration", "soon"),
@@ -149,7 +156,8 @@ class Refusals(AgainstNginx):
                             ("--target", "nobody=http://127.0.0.1"), ("--target", "service=ftp://127.0.0.1"),
                             ("--slo", "p99 < fast"), ("--slo", "p99"), ("--seed", "x"), ("--threads", "0"),
                             ("--connections", "many"), ("--max-rate", "x"), ("--arrivals", "often"),
-                            ("--socket-tau", "0s"), ("--watch-pid", "x"), ("--watch-port", "0")):
+                            ("--socket-tau", "0s"), ("--watch-pid", "x"), ("--watch-port", "0"),
+                            ("--watch-container-pid", "auto")):
             with self.subTest(flag=flag, value=value):
                 self.refused(self.loadline("run", scenario, f"{flag}={value}", "--out", self.out), flag)
                 self.assertFalse(self.out.exists(), "nothing is made for a run that is refused")

@@ -2,11 +2,16 @@
 import json
 import pathlib
 import re
+import shutil
 import signal
 import socket
+import socketserver
 import subprocess
+import sys
+import threading
 import xml.etree.ElementTree
 
+import machine
 import rig
 import visible_skip
 from cli_case import LOADLINE, CliCase, Ended
@@ -51,25 +56,26 @@ class CompareCase(CliCase):
             self.assertEqual(wrong, [])
         return comparison
 
-    def skip_when_too_busy(self, done):
-        if done.code == 4 and "dropped with" in done.out:
-            self.skipTest("the machine is too busy: " + done.first_line)
-
 
 SHORT = ("--pairs", 8, "--segment", "1s", "--warmup", "200ms", "-t1")
 
 
 class Gate(CompareCase):
     def gate(self, base, candidate, *more, scenario=None, **options):
-        return self.run_into_folder("compare", "--base", base, "--candidate", candidate, scenario or self.ask(), *SHORT,
-                                    *more, timeout=240, **options)
+        def run():
+            done = self.run_into_folder("compare", "--base", base, "--candidate", candidate, scenario or self.ask(),
+                                        *SHORT, *more, timeout=240, **options)
+            if done.code == 4 and "dropped with" in done.out:
+                shutil.rmtree(self.out)  # it is the next one's
+                raise machine.Busy(str(done), late_ms=10, seconds=1)  # a percent of a segment
+            return done
+        return machine.tried(run)
 
     def test_a_slower_build_fails_with_every_report(self):
         step_summary = self.folder / "step.md"
         # A shell that stays, so that the service is its child.
         slow = f"echo starting; {self.missiond(400)} & wait"
         done = self.gate(self.missiond(2000), slow, env={"GITHUB_STEP_SUMMARY": str(step_summary)})
-        self.skip_when_too_busy(done)
         self.ended(done, 1)
         self.assertRegex(done.first_line, r"^FAIL  p50 is \d+ % slower than the base \(p = 0\.00\d; more than 3 % fails\)")
         self.assertFalse(listens(self.port), "the services have ended")
@@ -95,10 +101,14 @@ class Gate(CompareCase):
         self.assertEqual(step_summary.read_text(), markdown + "\n")
 
     def test_the_same_build_twice_does_not_fail(self):
+        """The gate takes one of 40 equal builds for a slower one (tests/accuracy/gate_power.cpp), so a second FAIL
+        in a row has a chance of 1 in 1600."""
         done = self.gate(self.missiond(400), self.missiond(400), "--json")
+        if done.code == 1:
+            print("FAIL by chance, once:", json.loads(done.out)["verdict"]["reasons"], file=sys.stderr)
+            shutil.rmtree(self.out)
+            done = self.gate(self.missiond(400), self.missiond(400), "--json")
         found = json.loads(done.out)
-        if done.code == 4 and found["results"]["kept_pairs"] < 8:
-            self.skipTest("the machine is too busy: " + found["verdict"]["reasons"][0]["text"])
         self.ended(done, 0)
         self.assertIn(found["verdict"]["word"], ("PASS", "WARN"))
         self.assertEqual(found["results"]["kept_pairs"], 8)
@@ -111,7 +121,6 @@ class Gate(CompareCase):
             " def log_message(*a): pass\n" \
             f"h.ThreadingHTTPServer((\"127.0.0.1\", {self.port}), H).serve_forever()'"
         done = self.gate(self.missiond(2000), wrong, "--rate", "120/s")
-        self.skip_when_too_busy(done)
         self.ended(done, 1)
         self.assertIn("the candidate's error rate is 100 %, and the SLO allows 0.1 % (the base's: 0 %)", done.out)
 
@@ -160,10 +169,36 @@ class Gate(CompareCase):
         flags = ("--fault", "capacity=2000/s")
         with rig.Missiond(*flags) as base, rig.Missiond("--fault", "capacity=400/s") as candidate:
             done = self.gate(base.url, "service=" + candidate.url)
-        self.skip_when_too_busy(done)
         self.ended(done, 1)
         self.assertIn("within-process comparison only", done.out)
         self.assertFalse(self.comparison()["config"]["restarts"])
+
+
+    def test_each_side_gets_the_addresses_that_the_other_does_not_need(self):
+        seen = set()
+
+        class Answer(socketserver.StreamRequestHandler):
+            def handle(self):
+                while self.rfile.readline().strip():
+                    seen.add(self.client_address[0])
+                self.wfile.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                self.rfile.read()
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads, request_queue_size, allow_reuse_address = True, 128, True
+
+        # An address is good for 80 % of the ports in a minute. Of 127.x it is two then; a name gets none.
+        low, high = map(int, pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+        rate = f"{(high - low + 1) * 0.8 / 60 * 1.1:.0f}/s"
+        scenario = self.ask(churn={"fin-idle": 1}, load={"rate": rate, "arrivals": "paced", "duration": "60s"})
+        with Server(("127.0.0.1", 0), Answer) as base, rig.Missiond() as candidate:
+            threading.Thread(target=base.serve_forever, daemon=True).start()
+            named = candidate.url.replace("127.0.0.1", "localhost")
+            done = self.run_into_folder("compare", "--base", f"http://127.0.0.1:{base.server_address[1]}",
+                                        "--candidate", named, scenario, *SHORT, timeout=240)
+            base.shutdown()
+        self.assertIn(done.code, (0, 1, 4), done)  # what it found is another matter
+        self.assertEqual(seen, {"127.0.0.1", "127.0.0.2"}, done)
 
 
 class Stored(CompareCase):
@@ -174,8 +209,13 @@ class Stored(CompareCase):
 
     def stored(self, name, *more, rate="200/s"):
         folder = self.folder / "runs" / name
-        done = self.loadline("run", self.ask(rate, self.service.port), "-t1", "--quiet", "--out", folder, *more)
-        self.assertIn(done.code, (0, 1), done)
+
+        def run():
+            shutil.rmtree(folder, ignore_errors=True)
+            done = self.loadline("run", self.ask(rate, self.service.port), "-t1", "--quiet", "--out", folder, *more)
+            machine.no_lag_of_our_own(json.loads((folder / "summary.json").read_text()))
+            self.assertIn(done.code, (0, 1), done)
+        machine.tried(run)
         return folder
 
     def test_two_runs_alike_exit_0_and_name_every_percentile(self):

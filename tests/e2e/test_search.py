@@ -1,9 +1,11 @@
 """The search on the command line: what it refuses, what it leaves behind, and how it goes on."""
 import json
+import shutil
 import signal
 import subprocess
 import threading
 
+import machine
 import rig
 import visible_skip
 from cli_case import LOADLINE, CliCase
@@ -67,27 +69,34 @@ class BadInput(SearchCase):
 
 class Searches(SearchCase):
     def search(self, *flags, fault="capacity=200/s", **options):
-        with rig.Missiond("--fault", fault) as service:
-            words = self.search_words(self.write(service.url), *QUICK_SLOS, "--start-rate", "40/s", *flags)
-            return self.run_into_folder(*words, **options)
+        """A service whose every request takes 5 ms does not bring the generator to its limit: a
+        machine does that held it up for longer than it may be late, in three probes."""
+        def run():
+            with rig.Missiond("--fault", fault) as service:
+                words = self.search_words(self.write(service.url), *QUICK_SLOS, "--start-rate", "40/s", *flags)
+                done = self.run_into_folder(*words, **options)
+            if self.summary()["results"]["capacity"]["word"] == "GENERATOR-LIMITED":
+                shutil.rmtree(self.out)  # it is the next one's
+                raise machine.Busy(str(done), late_ms=5, seconds=3)
+            return done
+        return machine.tried(run)
 
     def test_the_certificate_has_its_figures_and_another_search_goes_on_from_it(self):
         done = self.search("--budget", "12s", "--hold", "4s", "--current", "50/s", "--pods", 2)
         capacity = self.summary()["results"]["capacity"]
         self.assertIn(done.code, (0, 4), str(done))
-        self.assertIn(capacity["word"], ("CONFIRMED", "UNSTABLE", "GENERATOR-LIMITED"), str(done))
+        self.assertIn(capacity["word"], ("CONFIRMED", "UNSTABLE"), str(done))
         self.assertTrue(capacity["topology"]["same_machine"])
         self.assertEqual([probe["kind"] for probe in capacity["probes"]][0], "floor")
         for probe in capacity["probes"]:
             self.assertEqual(len(probe["clauses"]), 2)
-        if capacity["word"] == "GENERATOR-LIMITED":
-            self.skipTest("the machine was never quiet: " + capacity["text"])
         self.assertEqual(capacity["pods"], 2)
         self.assertAlmostEqual(capacity["headroom"], 1 - 50 / capacity["estimate_rate_per_s"])
         first = self.out
         self.out = self.folder / "more"
         done = self.search("--budget", "5s", "--hold", "none", "--resume", first)
         resumed = self.summary()["results"]["capacity"]
+        self.assertTrue(any("under the earlier ones is not stored" in note for note in resumed["notes"]), str(done))
         known = [probe for probe in capacity["probes"] if probe["word"] != "INVALID"]
         self.assertEqual([probe["rate_per_s"] for probe in resumed["probes"]][:len(known)],
                          [probe["rate_per_s"] for probe in known], str(done))

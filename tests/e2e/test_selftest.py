@@ -4,31 +4,30 @@ import pathlib
 import tempfile
 import unittest
 
+import machine
 import rig
 import visible_skip
 
 
 class Selftest(unittest.TestCase):
-    ATTEMPTS = 3
-
     @classmethod
     def setUpClass(cls):
-        """A machine that stalls in just this half minute may leave nothing on time, or disturb a
-        percentile: then it is measured again."""
         cls.cache = tempfile.TemporaryDirectory()
         cls.environment = {"XDG_CACHE_HOME": cls.cache.name}
         cls.kept = pathlib.Path(cls.cache.name) / "loadline" / "selftest.json"
-        for _ in range(cls.ATTEMPTS):
-            cls.code, out, cls.err = rig.run_loadline("selftest", "--json", env=cls.environment)
-            cls.found = json.loads(out)
-            cls.errors = [abs(row["reported_ms"] / row["served_ms"] - 1) for row in cls.found["percentiles"]]
-            if cls.code == 0 and max(cls.errors) < 0.05:
-                break
+        cls.addClassCleanup(cls.cache.cleanup)
+        machine.tried(cls.measure)
         cls.first_kept = json.loads(cls.kept.read_text())
 
     @classmethod
-    def tearDownClass(cls):
-        cls.cache.cleanup()
+    def measure(cls):
+        """A machine that stalls in just this half minute may leave nothing on time, or disturb a
+        percentile, of which the smallest bound is half a millisecond: 5 % of 10 ms."""
+        cls.code, out, cls.err = rig.run_loadline("selftest", "--json", env=cls.environment)
+        cls.found = json.loads(out)
+        errors = [abs(row["reported_ms"] / row["served_ms"] - 1) for row in cls.found["percentiles"]]
+        if cls.code != 0 or max(errors) >= 0.05 or cls.found["send_lag_p99_ms"] >= 1:
+            raise machine.Busy(f"exit code {cls.code}, {cls.found}", late_ms=1, seconds=3)
 
     def run_at_200(self):
         with rig.Missiond() as service, tempfile.TemporaryDirectory() as folder:
@@ -38,9 +37,7 @@ class Selftest(unittest.TestCase):
     def test_it_measures_the_ceiling_and_the_percentiles_of_this_machine(self):
         self.assertEqual(self.code, 0, self.err)
         self.assertGreaterEqual(self.found["ceiling_per_s"], 1000)
-        self.assertLess(self.found["send_lag_p99_ms"], 1)
         self.assertEqual([row["quantile"] for row in self.found["percentiles"]], [0.5, 0.9, 0.99])
-        self.assertLess(max(self.errors), 0.05)
         self.assertLess(5, self.found["percentiles"][0]["served_ms"])  # a lognormal delay of median 10 ms
         self.assertIn("send lag p99", self.err)
 

@@ -3,50 +3,27 @@ import socket
 import struct
 import threading
 
+from threaded_server import ThreadedServer
 
-class HostileServer:
+
+class HostileServer(ThreadedServer):
     """Reads a request, then calls `misbehave(connection, number)`, where `number` counts the
     requests from 0; goes on reading while that returns True, else closes the connection."""
 
     def __init__(self, misbehave):
         self.misbehave = misbehave
         self.requests = 0
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self.listener.getsockname()[1]
-        self.ending = threading.Event()
         self.lock = threading.Lock()
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__()
 
-    def stop(self):
-        self.ending.set()
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def _accept(self):
-        while not self.ending.is_set():
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
+    def serve(self, connection):
         with connection:
             connection.settimeout(20)
-            try:
-                while connection.recv(65536):  # requests are small: one read is one request
-                    with self.lock:
-                        number, self.requests = self.requests, self.requests + 1
-                    if not self.misbehave(connection, number):
-                        return
-            except OSError:
-                pass  # the client has had enough
+            while connection.recv(65536):  # requests are small: one read is one request
+                with self.lock:
+                    number, self.requests = self.requests, self.requests + 1
+                if not self.misbehave(connection, number):
+                    return
 
 
 def says(answer):

@@ -6,6 +6,8 @@ import pathlib
 import sys
 import unittest
 
+import visible_skip
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
 from bench_peers import bars, main, outputs, tables  # noqa: E402
 from bench_peers.outputs import NoFigure  # noqa: E402
@@ -238,6 +240,13 @@ class Reports(unittest.TestCase):
         lag = next(bar for bar in bars.judge({"lag": measurement(**rows)}) if "send lag" in bar.work)
         self.assertEqual((lag.value, lag.word), (20.0, "stretch"))
 
+    def test_the_watch_has_a_bar_for_each_number_of_sockets_and_one_beside_ss(self):
+        parts = {f"watch-{count}": measurement(**{"loadline watch": {"core_percent": percent, "cpu_ms_per_sample": ms},
+                                                  "ss -tanp": {"cpu_ms_per_sample": 40.0}})
+                 for count, percent, ms in ((1_000, 0.4, 2.0), (10_000, 2.5, 20.0))}
+        judged = [(bar.value, bar.word) for bar in bars.judge(parts) if "sockets" in bar.work]
+        self.assertEqual(judged, [(0.4, "stretch"), (2.5, "missed"), (0.05, "stretch"), (0.5, "met")])
+
     def test_areas_that_were_not_run_leave_their_bars_na(self):
         judged = bars.judge({})
         self.assertEqual({bar.word for bar in judged}, {"n/a"})
@@ -252,11 +261,11 @@ class Arguments(unittest.TestCase):
         self.assertIn(reason, err.getvalue())
 
     def test_wrong_words_are_refused_with_the_mend(self):
-        self.assert_refused(["statics"], "no area 'statics'; there are: static nginx mix lag deferral redis memory scale")
+        self.assert_refused(["statics"], "no area 'statics'; there are: static nginx mix lag deferral redis memory scale watch")
         self.assert_refused(["--rounds", "0"], "rounds and seconds must be at least 1")
         self.assert_refused(["lag", "--instructions"], "--instructions belongs to the area static")
         self.assert_refused(["--json", "/nowhere/at/all.json"], "/nowhere/at is not a folder")
 
 
 if __name__ == "__main__":
-    unittest.main(buffer=True, verbosity=2)
+    visible_skip.main(buffer=True)

@@ -30,7 +30,13 @@ std::string compared_text(const CauseReport& cause) {
                               probe_text(*cause.silent), probe_text(*cause.bad));
         }
         if (!cause.good) return bad + "; no lower rate was good";
-        return fmt::format("last good probe: {}; {}", probe_text(*cause.good), bad);
+        auto good = "last good probe: " + probe_text(*cause.good);
+        if (cause.alike) {
+            good =
+                fmt::format("nothing tells {}, the last good probe, from the bad one; compared: {}",
+                            probe_text(*cause.alike), probe_text(*cause.good));
+        }
+        return good + "; " + bad;
     }
     const auto bad = "bad seconds: " + stretch_text(*cause.bad);
     if (!cause.good) return bad + "; there was no good one";

@@ -33,6 +33,9 @@ struct CauseReport {
     /// Of a search: the first bad probe, if nothing stood out in it yet; `bad` is then the next
     /// one in which something did.
     std::optional<CauseStretch> silent{};
+    /// Of a search: the last good probe, if nothing told it from the bad one, as one just below the
+    /// limit; `good` is then the next lower one against which something stands out.
+    std::optional<CauseStretch> alike{};
 };
 
 /// What is said where nothing was found.

@@ -223,8 +223,10 @@ Json cause_json(const CauseReport& cause) {
         if (finding.rate) one["rate_per_s"] = *finding.rate;
         out["findings"].push_back(std::move(one));
     }
-    for (const auto& [key, stretch] :
-         {std::pair{"good", cause.good}, {"bad", cause.bad}, {"silent", cause.silent}}) {
+    for (const auto& [key, stretch] : {std::pair{"good", cause.good},
+                                       {"bad", cause.bad},
+                                       {"silent", cause.silent},
+                                       {"alike", cause.alike}}) {
         if (!stretch) continue;
         out[key] = {{"from_s", to_seconds(stretch->from)},
                     {"length_s", to_seconds(stretch->length)}};

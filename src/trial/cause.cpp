@@ -77,17 +77,33 @@ Found fd_limit(const Look& look) {
                        *p->fds, *p->fd_limit, beside(look, good, format_number));
 }
 
+/// That its threads waited for a core, and clearly longer than on the good side.
+Found waits_for_a_core(const Look& look) {
+    const auto* p = process_of(&look.bad);
+    if (!p || !p->run_queue_wait) return {};
+    const auto* g = process_of(look.good);
+    const auto good = good_of(g, &ProcessUse::run_queue_wait);
+    if (*p->run_queue_wait < 0.5 || !clearly_more(*p->run_queue_wait, good, 2)) return {};
+    if (!good.known && *p->run_queue_wait < p->cores_used.value_or(0)) return {};
+    return fmt::format("threads were ready but had no core for {} s each second, all together{}",
+                       format_number(*p->run_queue_wait), beside(look, good, format_number));
+}
+
+/// A good probe just below the limit uses nearly all of it too, and is held back in nearly all
+/// periods: then only how long the threads waited tells the two apart.
 Found cpu_quota(const Look& look) {
     const auto* p = process_of(&look.bad);
     if (!p || !p->quota || !p->throttled || !p->cores_used) return {};
     const auto* g = process_of(look.good);
     const auto good = good_of(g, &ProcessUse::throttled);
-    if (*p->throttled < 0.2 || !nearer_its_limit(*p->throttled, good, 1.2)) return {};
+    const auto waits = waits_for_a_core(look);
+    if (*p->throttled < 0.2) return {};
+    if (!waits && !nearer_its_limit(*p->throttled, good, 1.2)) return {};
     return fmt::format(
         "the CPU quota of {} cores was used up: the target got {} and was held back in {} of the "
-        "quota's periods{}",
+        "quota's periods{}{}",
         format_number(*p->cores), format_number(*p->cores_used), format_share(*p->throttled),
-        beside(look, good, format_share));
+        beside(look, good, format_share), waits ? "; its " + *waits : "");
 }
 
 Found cpu(const Look& look) {
@@ -97,9 +113,12 @@ Found cpu(const Look& look) {
     const auto* g = process_of(look.good);
     const auto good = good_of(g, &ProcessUse::cores_used);
     const auto good_used = Good{good.known, good.value / *p->cores};
-    if (used < 0.9 || !nearer_its_limit(used, good_used, 1.05)) return {};
-    return fmt::format("the target used {} of {} cores{}", format_number(*p->cores_used),
-                       format_number(*p->cores), beside(look, good, format_number));
+    const auto waits = waits_for_a_core(look);
+    if (used < 0.9) return {};
+    if (!waits && !nearer_its_limit(used, good_used, 1.05)) return {};
+    return fmt::format("the target used {} of {} cores{}{}", format_number(*p->cores_used),
+                       format_number(*p->cores), beside(look, good, format_number),
+                       waits ? "; its " + *waits : "");
 }
 
 Found cpu_thread(const Look& look) {
@@ -114,15 +133,9 @@ Found cpu_thread(const Look& look) {
 }
 
 Found run_queue(const Look& look) {
-    const auto* p = process_of(&look.bad);
-    if (!p || !p->run_queue_wait) return {};
-    const auto* g = process_of(look.good);
-    const auto good = good_of(g, &ProcessUse::run_queue_wait);
-    if (*p->run_queue_wait < 0.5 || !clearly_more(*p->run_queue_wait, good, 2)) return {};
-    if (!good.known && *p->run_queue_wait < p->cores_used.value_or(0)) return {};
-    return fmt::format(
-        "the target's threads were ready but had no core for {} s each second, all together{}",
-        format_number(*p->run_queue_wait), beside(look, good, format_number));
+    if (cpu_quota(look) || cpu(look)) return {};  // they wait for what the target itself uses
+    const auto waits = waits_for_a_core(look);
+    return waits ? Found{"the target's " + *waits} : Found{};
 }
 
 // The kernel

@@ -41,18 +41,20 @@ struct CauseContext {
 ///   redis_restart         another Redis has taken its place
 ///   redis_silent          at least 2 PINGs got no answer
 ///   fd_limit              95 % of its file descriptors
-///   cpu_quota             its quota used up in 20 % of the periods
+///   cpu_quota             its quota used up in 20 % of the periods; on the good side too: its
+///                         threads waited twice as long
 ///   redis_slow            a command in the slow log, or a PING, of the latency limit or longer;
 ///                         a PING alone, where redis_cpu holds, follows from that
 ///   redis_evictions       evicts keys
 ///   redis_cpu             the main thread uses 90 % of a core
 ///   redis_blocked         at least 5 clients more wait in blocking commands
-///   cpu                   90 % of the cores it may use
+///   cpu                   90 % of the cores it may use; likewise
 ///   cpu_thread            one thread uses 90 % of a core
 ///   accept_queue          the kernel turned connections away: ListenOverflows; counted for the
 ///                         whole network namespace, so only when the watched queue was seen at
 ///                         least half full; where its limit is not known, the finding says so
-///   run_queue             its threads waited for a core, half a second each second or more
+///   run_queue             its threads waited for a core, half a second each second or more,
+///                         and not for the two above
 ///   retransmits           1 % of the TCP segments
 ///   http_502, http_504, http_5xx, http_4xx, connect_refused, connect_timeout, reset,
 ///   closed_early, tls_error, protocol_error, check_failed, capture_failed, redis_error,

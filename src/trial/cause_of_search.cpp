@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "trial/cause.hpp"
 
@@ -35,20 +36,33 @@ const ProbeSight* first_bad(Sights probes) {
     return bad ? bad : first_of(probes, VerdictWord::fail, any, higher);
 }
 
-const ProbeSight* last_good(Sights probes, const ProbeSight& bad) {
-    const auto below = [&](const ProbeSight& probe) {
-        return probe.rate.per_second() * apart <= bad.rate.per_second();
+/// Those that passed clearly below `bad` and not below half its rate, the highest first; a lower
+/// one only where there is no other.
+std::vector<const ProbeSight*> good_ones(Sights probes, const ProbeSight& bad) {
+    std::vector<const ProbeSight*> good;
+    for (const auto& probe : probes) {
+        const bool below = probe.rate.per_second() * apart <= bad.rate.per_second();
+        if (probe.word == VerdictWord::pass && below) good.push_back(&probe);
+    }
+    std::stable_sort(good.begin(), good.end(),
+                     [](const auto* a, const auto* b) { return b->rate < a->rate; });
+    const auto too_low = [&](const auto* probe) {
+        return probe->rate.per_second() * 2 * apart < bad.rate.per_second();
     };
-    return first_of(probes, VerdictWord::pass, below, higher);
+    if (good.size() > 1)
+        good.erase(std::find_if(good.begin() + 1, good.end(), too_low), good.end());
+    return good;
 }
 
 CauseContext context_of(const ProbeSight& bad, Duration latency_limit) {
     return {latency_limit, bad.examples, "in the good probe", bad.too_slow};
 }
 
+const CauseSide* side_of(const ProbeSight* probe) { return probe ? &probe->side : nullptr; }
+
 /// The lowest failed probe from `first` on, and not far above it, in which anything stands out;
-/// `first` where nothing does.
-const ProbeSight& first_telling(Sights probes, const ProbeSight& first, const CauseSide* good,
+/// null where nothing does.
+const ProbeSight* first_telling(Sights probes, const ProbeSight& first, const ProbeSight* good,
                                 Duration latency_limit) {
     const ProbeSight* telling = nullptr;
     for (const auto& probe : probes) {
@@ -57,9 +71,9 @@ const ProbeSight& first_telling(Sights probes, const ProbeSight& first, const Ca
         if (probe.word != VerdictWord::fail || !near) continue;
         if (telling && !(probe.rate < telling->rate)) continue;
         const auto context = context_of(probe, latency_limit);
-        if (!compare_sides(good, probe.side, context).empty()) telling = &probe;
+        if (!compare_sides(side_of(good), probe.side, context).empty()) telling = &probe;
     }
-    return telling ? *telling : first;
+    return telling;
 }
 
 /// The lowest rate above the good one's at which a probe shows it too.
@@ -69,7 +83,7 @@ double began_at(const CauseFinding& finding, Sights probes, const ProbeSight* go
     for (const auto& probe : probes) {
         const bool between = probe.rate < lowest && (!good || good->rate < probe.rate);
         if (!between || probe.word == VerdictWord::invalid) continue;
-        const auto found = compare_sides(good ? &good->side : nullptr, probe.side, context);
+        const auto found = compare_sides(side_of(good), probe.side, context);
         const bool shows = std::any_of(found.begin(), found.end(), [&](const CauseFinding& other) {
             return other.code == finding.code;
         });
@@ -102,17 +116,26 @@ std::optional<CauseReport> explain_failed_hold(Sights probes) {
 std::optional<CauseReport> compare_probes(Sights probes, Duration latency_limit) {
     const auto* first = first_bad(probes);
     if (!first) return {};
-    const auto* good = last_good(probes, *first);
-    const auto* good_side = good ? &good->side : nullptr;
-    const auto& bad = first_telling(probes, *first, good_side, latency_limit);
-    const auto context = context_of(bad, latency_limit);
+    auto candidates = good_ones(probes, *first);
+    if (candidates.empty()) candidates.push_back(nullptr);
+    const auto* good = candidates.front();
+    const auto* bad = first;
+    for (const auto* candidate : candidates) {
+        const auto* telling = first_telling(probes, *first, candidate, latency_limit);
+        if (!telling) continue;
+        good = candidate;
+        bad = telling;
+        break;
+    }
+    const auto context = context_of(*bad, latency_limit);
     CauseReport report;
     if (good) report.good = good->stretch;
-    report.bad = bad.stretch;
-    if (first->rate < bad.rate) report.silent = first->stretch;
-    report.findings = compare_sides(good_side, bad.side, context);
+    if (good != candidates.front()) report.alike = candidates.front()->stretch;
+    report.bad = bad->stretch;
+    if (first->rate < bad->rate) report.silent = first->stretch;
+    report.findings = compare_sides(side_of(good), bad->side, context);
     for (auto& finding : report.findings) {
-        finding.rate = began_at(finding, probes, good, bad, context);
+        finding.rate = began_at(finding, probes, good, *bad, context);
     }
     return report;
 }

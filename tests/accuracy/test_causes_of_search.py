@@ -68,8 +68,8 @@ class Searches(CauseCase):
 
     @tried_again
     def test_a_cpu_quota(self):
-        with self.logins_under_a_quota(5000) as (url, login, witness):
-            results, out = self.search(url, login, "--start-rate", "8/s")
+        with self.logins_under_a_quota(1000) as (url, login, witness):
+            results, out = self.search(url, login, "--start-rate", "60/s")
         seconds = [json.loads(line) for line in self.files["timeline.jsonl"].splitlines()]
         self.assert_throttled(seconds, witness)
         found = self.assert_named(results, out, "cpu_quota", "the CPU quota of 0.1 cores was used up")

@@ -25,6 +25,12 @@ TEST(CauseText, NamesTheProbesThatWereCompared) {
         compared_text(cause),
         "last good probe: hold, 1m at 340 journeys/s; nothing stood out yet in refine, 2 s at "
         "417 journeys/s, the first bad probe; compared: refine, 500 ms at 468 journeys/s");
+    cause.silent.reset();
+    cause.alike = CauseStretch{seconds(20), seconds(1), 400, "refine"};
+    EXPECT_EQ(compared_text(cause),
+              "nothing tells refine, 1 s at 400 journeys/s, the last good probe, from the bad one; "
+              "compared: hold, 1m at 340 journeys/s; first bad probe: refine, 500 ms at 468 "
+              "journeys/s");
 }
 
 TEST(CauseText, SaysNotThatNothingStandsOutWhereNothingWasCompared) {

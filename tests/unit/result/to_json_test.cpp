@@ -403,6 +403,7 @@ TEST(SummaryJson, NamesTheProbesThatASearchCompared) {
     auto run = full_run();
     run.cause->bad->probe = "refine";
     run.cause->silent = CauseStretch{seconds{9}, seconds{1}, 90, "bracket"};
+    run.cause->alike = CauseStretch{seconds{7}, seconds{1}, 80, "refine"};
     run.cause->findings[0].since.reset();
     const Json summary = summary_json(run);
     EXPECT_THAT(schema()(summary), testing::IsEmpty());
@@ -410,6 +411,7 @@ TEST(SummaryJson, NamesTheProbesThatASearchCompared) {
     EXPECT_EQ(cause["bad"]["probe"], "refine");
     EXPECT_FALSE(cause["good"].contains("probe"));
     EXPECT_EQ(cause["silent"]["rate_per_s"], 90);
+    EXPECT_EQ(cause["alike"]["rate_per_s"], 80);
     EXPECT_EQ(cause["findings"][0]["rate_per_s"], 120);
     EXPECT_FALSE(cause["findings"][0].contains("since_s"));
 }

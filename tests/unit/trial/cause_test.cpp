@@ -294,6 +294,39 @@ TEST(CompareSides, NamesALimitThatIsNearerThanOnTheGoodSideAndNoneThatWasReached
     }
 }
 
+TEST(CompareSides, ThreadsThatWaitLongerForTheTargetsOwnCoresAreNoOthersDoing) {
+    const auto wait = [](TimelinePoint& p, double s) { p.target->process->run_queue_wait = s; };
+    const struct {
+        const char* code;
+        void (*limit)(ProcessUse&);
+        const char* text;
+    } rows[] = {
+        {"cpu_quota",
+         [](ProcessUse& p) {
+             p.quota = true;
+             p.throttled = 0.97;
+         },
+         "held back in 97 % of the quota's periods (97 % in the good seconds); its threads were "
+         "ready but had no core for 3.4 s each second, all together (0.6 in the good seconds)"},
+        {"cpu", [](ProcessUse& p) { p.cores_used = 1.98; },
+         "used 1.98 of 2 cores (1.98 in the good seconds); its threads were ready but had no core "
+         "for 3.4 s each second, all together (0.6 in the good seconds)"},
+        {"run_queue", [](ProcessUse& p) { p.cores_used = 1.5; },
+         "the target's threads were ready but had no core for 3.4 s each second"},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.code);
+        auto good = healthy(0), bad = healthy(1);
+        for (auto* point : {&good, &bad}) row.limit(*point->target->process);
+        wait(good, 0.6);
+        wait(bad, 3.4);
+        const auto side = side_of({&good, 1});
+        const auto found = compare_sides(&side, side_of({&bad, 1}), {});
+        ASSERT_THAT(codes(found), ElementsAre(row.code));
+        EXPECT_THAT(found[0].text, HasSubstr(row.text));
+    }
+}
+
 TEST(CompareSides, ASpinningThreadThatAlwaysSpunIsNoCause) {
     EXPECT_THAT(codes_between(1, 1.06,
                               [](TimelinePoint& p, double used) {
@@ -685,6 +718,27 @@ TEST(ExplainSearch, LooksALittleHigherWhereNothingStandsOutYetAndSaysSo) {
     EXPECT_DOUBLE_EQ(*report->findings[0].rate, 468);
     ASSERT_TRUE(report->silent);
     EXPECT_DOUBLE_EQ(report->silent->rate, 417);
+}
+
+TEST(ExplainSearch, LooksALittleLowerWhereTheLastGoodProbeWasAtTheLimitTooAndSaysSo) {
+    const ProbeSight probes[] = {good_probe(200), bad_probe(480, without_descriptors),
+                                 good_probe(300, without_descriptors), good_probe(240)};
+    const auto report = explain_search(probes, {}, limit);
+    ASSERT_THAT(codes(report->findings), ElementsAre("fd_limit"));
+    EXPECT_DOUBLE_EQ(report->good->rate, 240) << "the nearest that tells";
+    EXPECT_DOUBLE_EQ(report->bad->rate, 480);
+    ASSERT_TRUE(report->alike);
+    EXPECT_DOUBLE_EQ(report->alike->rate, 300);
+    EXPECT_DOUBLE_EQ(*report->findings[0].rate, 300) << "a good one shows it already";
+}
+
+TEST(ExplainSearch, DoesNotTakeWhatADistantGoodProbeDidNotNeedForTheCause) {
+    const ProbeSight probes[] = {good_probe(200), good_probe(300, without_descriptors),
+                                 bad_probe(480, without_descriptors)};
+    const auto report = explain_search(probes, {}, limit);
+    EXPECT_THAT(report->findings, IsEmpty());
+    EXPECT_DOUBLE_EQ(report->good->rate, 300);
+    EXPECT_FALSE(report->alike);
 }
 
 TEST(ExplainSearch, SlowAnswersAreNoCauseOfAProbeThatBrokeByErrorsAlone) {

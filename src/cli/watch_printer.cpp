@@ -185,8 +185,7 @@ void WatchPrinter::verdict(const SocketReport& report) {
     out_ << fmt::format("  {:<22}{:<18}{:<24}{}\n", "peer", "in CLOSE_WAIT", "class", "kernel");
     for (const auto& socket : report.oldest) {
         out_ << fmt::format("  {:<21} {:<17} {:<23} {}\n", socket.peer, age(socket),
-                            to_string(stuck_class(socket)),
-                            socket.keep_alive ? "may reap it" : "never reaps it");
+                            to_string(stuck_class(socket)), kernel_text(socket));
     }
     if (report.leaked > report.oldest.size()) {
         out_ << fmt::format("  and {} more\n", report.leaked - report.oldest.size());

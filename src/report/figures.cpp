@@ -155,6 +155,12 @@ std::string meaning_of(const StuckSocket& socket) {
     return fmt::format("{} bytes of a request never read", socket.unread - 1);
 }
 
+std::string kernel_text(const StuckSocket& socket) {
+    if (!socket.keep_alive) return "never reaps it";
+    const auto left = std::chrono::ceil<std::chrono::seconds>(*socket.keep_alive);
+    return "may reap it in " + round_duration(left);
+}
+
 std::vector<std::pair<std::string, std::string>> socket_facts(const SocketReport& report) {
     std::vector<std::pair<std::string, std::string>> facts;
     if (const auto& trend = report.trend; trend && trend->highest > 0) {

@@ -63,12 +63,13 @@ std::string facts(const SocketReport& s) {
 
 std::string oldest(const std::vector<StuckSocket>& sockets) {
     if (sockets.empty()) return {};
-    HtmlTable table{"Oldest sockets",
-                    {"<Peer", "Age at least", "At most", "Unread bytes", "<What it says"}};
+    HtmlTable table{
+        "Oldest sockets",
+        {"<Peer", "Age at least", "At most", "Unread bytes", "<What it says", "<The kernel"}};
     for (const auto& socket : sockets) {
         table.add({socket.peer, format_duration(socket.age_at_least),
                    socket.age_bounded ? format_duration(socket.age_at_most) : "–",
-                   count_text(socket.unread), meaning_of(socket)});
+                   count_text(socket.unread), meaning_of(socket), kernel_text(socket)});
     }
     return "<h3>The oldest in CLOSE_WAIT</h3>\n" + table.text();
 }

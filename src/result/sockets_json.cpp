@@ -13,7 +13,8 @@ Json oldest_json(const StuckSocket& socket) {
     out["class"] = to_string(stuck_class(socket));
     out["unread_bytes"] = socket.unread;
     out["unsent_bytes"] = socket.unsent;
-    out["keep_alive"] = socket.keep_alive;
+    out["keep_alive"] = socket.keep_alive.has_value();
+    if (socket.keep_alive) out["keep_alive_s"] = to_seconds(*socket.keep_alive);
     out["inode"] = socket.inode;
     return out;
 }

@@ -26,7 +26,7 @@ StuckSocket evidence(const CloseWaitStay& stay, TimePoint now) {
     stuck.unread = stay.unread;
     stuck.unsent = stay.unsent;
     stuck.inode = stay.inode;
-    stuck.keep_alive = stay.keep_alive;
+    stuck.keep_alive = stay.keep_alive.left(now);
     return stuck;
 }
 

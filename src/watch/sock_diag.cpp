@@ -83,7 +83,9 @@ SocketRecord record_of(std::span<const char> payload) {
     record.inode = message.idiag_inode;
     record.receive_queue = message.idiag_rqueue;
     record.send_queue = message.idiag_wqueue;
-    record.keep_alive = message.idiag_timer == keep_alive_timer;
+    if (message.idiag_timer == keep_alive_timer) {
+        record.keep_alive = std::chrono::milliseconds{message.idiag_expires};
+    }
     add_times(record, payload.subspan(sizeof message));
     return record;
 }

@@ -40,8 +40,8 @@ struct SocketRecord {
     std::uint32_t receive_queue =
         0;                         ///< LISTEN: accept queue; else unread bytes, a FIN counts as one
     std::uint32_t send_queue = 0;  ///< LISTEN: backlog (0 from /proc); else bytes not acknowledged
-    bool keep_alive = false;       ///< the keep-alive timer runs
-    bool timed = false;            ///< the two ages below are known
+    std::optional<Duration> keep_alive;  ///< the keep-alive timer runs, and fires after this time
+    bool timed = false;                  ///< the two ages below are known
     Duration since_last_ack{}, since_last_data{};  ///< what the peer sent last
 
     /// "127.0.0.1:53422", "[::1]:53422"; a v4-mapped peer is shown as v4.

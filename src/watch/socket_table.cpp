@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -70,6 +71,13 @@ std::optional<std::array<std::string_view, columns>> first_words(std::string_vie
     return words;
 }
 
+/// Of the kernel's clock for users.
+Duration ticks(std::uint64_t count) {
+    static const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+    constexpr std::uint64_t most = 1'000'000'000;  // no overflow below
+    return std::chrono::milliseconds{1000 * std::min(count, most) / per_second};
+}
+
 /// sl local remote state tx:rx timer:expires retransmits uid timeout inode ...
 std::optional<SocketRecord> read_line(std::string_view line, std::uint16_t port) {
     const auto split = first_words(line);
@@ -94,7 +102,7 @@ std::optional<SocketRecord> read_line(std::string_view line, std::uint16_t port)
     record.inode = *inode;
     record.send_queue = queues->first;
     record.receive_queue = queues->second;
-    record.keep_alive = timer->first == 2;
+    if (timer->first == 2) record.keep_alive = ticks(timer->second);
     return record;
 }
 

@@ -57,23 +57,26 @@ std::int64_t wall_nanoseconds(TimePoint at) {
     return std::chrono::duration_cast<Duration>(now.time_since_epoch()).count();
 }
 
+std::int64_t whole_ms(Duration d) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
+}
+
 Json queues(const SocketRecord& socket) {
-    return {{"ck", socket.cookie},
-            {"ino", socket.inode},
-            {"rq", socket.receive_queue},
-            {"wq", socket.send_queue},
-            {"ka", socket.keep_alive}};
+    Json out{{"ck", socket.cookie},
+             {"ino", socket.inode},
+             {"rq", socket.receive_queue},
+             {"wq", socket.send_queue},
+             {"ka", nullptr}};
+    if (socket.keep_alive) out["ka"] = whole_ms(*socket.keep_alive);
+    return out;
 }
 
 Json born(const SocketRecord& socket) {
-    const auto ms = [](Duration d) {
-        return std::chrono::duration_cast<std::chrono::milliseconds>(d).count();
-    };
     auto out = queues(socket);
     out["peer"] = socket.peer();
     if (socket.timed) {
-        out["age_lb_ms"] = ms(socket.since_last_ack);
-        out["age_ub_ms"] = ms(std::max(socket.since_last_ack, socket.since_last_data));
+        out["age_lb_ms"] = whole_ms(socket.since_last_ack);
+        out["age_ub_ms"] = whole_ms(std::max(socket.since_last_ack, socket.since_last_data));
     }
     return out;
 }
@@ -189,17 +192,16 @@ bool SocketStreamWriter::note(const SocketRecord& socket, TimePoint at, bool all
     const auto [place, inserted] = known_.try_emplace(socket.cookie);
     auto& known = place->second;
     if (inserted) known.birth = at - (socket.timed ? socket.since_last_ack : Duration{});
+    const bool other_timer = known.keep_alive.follow(at, socket.keep_alive);
     const bool changed = known.missing || known.inode != socket.inode ||
                          known.unread != socket.receive_queue ||
-                         known.unsent != socket.send_queue || known.keep_alive != socket.keep_alive;
-    known = {known.birth,
-             socket.inode,
-             socket.receive_queue,
-             socket.send_queue,
-             socket.keep_alive,
-             false,
-             at,
-             lines_};
+                         known.unsent != socket.send_queue || other_timer;
+    known.inode = socket.inode;
+    known.unread = socket.receive_queue;
+    known.unsent = socket.send_queue;
+    known.missing = false;
+    known.last_seen = at;
+    known.seen_in = lines_;
     is_new = inserted || all;
     return is_new || changed;
 }

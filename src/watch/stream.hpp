@@ -20,7 +20,7 @@ namespace loadline {
 ///    "port":8080,"tau_ns":..,"listener":"kept","ls":[ck],"server":"another","pid":..,"comm":"..",
 ///    "holder":{"pid":..,"comm":".."},"states":{"ESTABLISHED":3},"owned":3,
 ///    "cw":{"n":2,"stale":1,"cls":[0,1,0,0,0]},"born":[{"ck":..,"peer":"..","age_lb_ms":..,
-///    "age_ub_ms":..,"ino":..,"rq":..,"wq":..,"ka":false}],"changed":[..],"missing":[ck],
+///    "age_ub_ms":..,"ino":..,"rq":..,"wq":..,"ka":null}],"changed":[..],"missing":[ck],
 ///    "died":[{"ck":..,"dwell_ms":..}],"lq":[rq,backlog],"fds":..,"lim":..,
 ///    "ns":{"ListenOverflows":0,"OutSegs":812,"RetransSegs":0,"TCPSynRetrans":0},"cost_us":..}
 ///
@@ -30,7 +30,8 @@ namespace loadline {
 /// sid: of one watch; n counts its lines from 1, so that a reader sees what is missing or comes
 /// twice. t_mono is CLOCK_MONOTONIC of the boot `boot_id`. ls: the sockets that listen. cls: the
 /// classes of the stale ones, in the order of StuckClass. An age is what the peer's last
-/// acknowledgement (lb) and last data (ub) say; absent where read from /proc. `missing` sockets
+/// acknowledgement (lb) and last data (ub) say; absent where read from /proc. ka: ms until the
+/// keep-alive timer fires, as first seen; null: it is off. `missing` sockets
 /// are not in this sample, `died` ones not in the one before either. With "full":true `born` has
 /// every socket in CLOSE_WAIT: whoever missed what was before is in step again. ns: what the
 /// kernel counted since the watch's start in the network namespace. A sample that failed:
@@ -81,7 +82,8 @@ private:
     struct Known {
         TimePoint birth{};
         std::uint32_t inode = 0, unread = 0, unsent = 0;
-        bool keep_alive = false, missing = false;
+        KeepAliveTimer keep_alive;
+        bool missing = false;
         TimePoint last_seen{};
         std::uint64_t seen_in = 0;  ///< number of the line
     };

@@ -191,7 +191,7 @@ void SocketStreamReader::take_sample(const Json& line, StreamRead& read) {
         in_step_ = true;
     }
     for (const auto& one : list(line, "born")) begin(one, at);
-    for (const auto& one : list(line, "changed")) update(one);
+    for (const auto& one : list(line, "changed")) update(one, at);
     for (const auto& cookie : list(line, "missing")) {
         sockets_[cookie.get<std::uint64_t>()].present = false;
     }
@@ -209,6 +209,7 @@ void SocketStreamReader::take_sample(const Json& line, StreamRead& read) {
         const auto older = std::chrono::floor<std::chrono::milliseconds>(at - known.born);
         record.since_last_ack += older;
         record.since_last_data += older;
+        record.keep_alive = known.keep_alive.left(at);
     }
 }
 
@@ -224,15 +225,20 @@ void SocketStreamReader::begin(const Json& born, TimePoint at) {
         record.since_last_ack = bounded_ms(born.at("age_lb_ms").get<std::int64_t>());
         record.since_last_data = bounded_ms(born.at("age_ub_ms").get<std::int64_t>());
     }
-    update(born);
+    update(born, at);
 }
 
-void SocketStreamReader::update(const Json& changed) {
+void SocketStreamReader::update(const Json& changed, TimePoint at) {
     auto& known = sockets_[changed.at("ck").get<std::uint64_t>()];
     known.record.inode = changed.at("ino").get<std::uint32_t>();
     known.record.receive_queue = changed.at("rq").get<std::uint32_t>();
     known.record.send_queue = changed.at("wq").get<std::uint32_t>();
-    known.record.keep_alive = changed.at("ka").get<bool>();
+    std::optional<Duration> left;
+    if (const auto& ms = changed.at("ka"); !ms.is_null()) {
+        left = bounded_ms(ms.get<std::int64_t>());
+    }
+    known.keep_alive = {};
+    known.keep_alive.follow(at, left);
     known.present = true;
 }
 

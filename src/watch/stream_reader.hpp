@@ -53,6 +53,7 @@ private:
     struct Known {
         SocketRecord record;  ///< its ages as of `born`
         TimePoint born{};
+        KeepAliveTimer keep_alive;
         bool present = false;
     };
 
@@ -60,7 +61,7 @@ private:
     StreamRead::Kind place_in_order(const nlohmann::json& line, StreamRead& read);
     void take_sample(const nlohmann::json& line, StreamRead& read);
     void begin(const nlohmann::json& born, TimePoint at);
-    void update(const nlohmann::json& changed);
+    void update(const nlohmann::json& changed, TimePoint at);
 
     std::string session_;
     std::set<std::string> sessions_before_;

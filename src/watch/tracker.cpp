@@ -21,7 +21,7 @@ void CloseWaitTracker::add(TimePoint at, const std::vector<SocketRecord>& socket
         stay.unread = socket.receive_queue;
         stay.unsent = socket.send_queue;
         stay.inode = socket.inode;
-        stay.keep_alive = socket.keep_alive;
+        stay.keep_alive.follow(at, socket.keep_alive);
     }
     for (auto place = live_.begin(); place != live_.end();) {
         auto& stay = place->second;

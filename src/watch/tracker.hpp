@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +12,26 @@
 
 namespace loadline {
 
+/// When the kernel's keep-alive timer of a socket fires. It stays what it was when it was first
+/// seen, until that time is over: what the kernel says of it trembles by a few milliseconds.
+class KeepAliveTimer {
+public:
+    /// Takes what one sample says, the time that is left, or nothing when the timer is off;
+    /// whether that changes anything.
+    bool follow(TimePoint at, std::optional<Duration> left) {
+        if (left.has_value() == fires_.has_value() && (!fires_ || at < *fires_)) return false;
+        fires_ = left ? std::optional{at + *left} : std::nullopt;
+        return true;
+    }
+    std::optional<Duration> left(TimePoint now) const {
+        if (!fires_) return {};
+        return std::max(*fires_ - now, Duration{});
+    }
+
+private:
+    std::optional<TimePoint> fires_;
+};
+
 /// One stay of a server socket in CLOSE_WAIT: the client has closed, the server has not.
 /// The client's FIN came between the two bounds of its birth, so a watcher that came late
 /// can still say "at least 3 h".
@@ -22,7 +43,7 @@ struct CloseWaitStay {
     TimePoint birth_latest{};                 ///< the last acknowledgement the peer sent
     std::uint32_t unread = 0, unsent = 0;     ///< as last seen
     std::uint32_t inode = 0;                  ///< 0: never accepted
-    bool keep_alive = false;
+    KeepAliveTimer keep_alive;
     bool before_load = false;   ///< it was there in the first sample
     bool other_server = false;  ///< it was there when the server was exchanged
     int missed = 0;             ///< samples in a row without it

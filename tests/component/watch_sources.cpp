@@ -37,7 +37,8 @@ std::multimap<std::pair<TcpState, std::string>, std::vector<std::uint32_t>> fact
     std::multimap<std::pair<TcpState, std::string>, std::vector<std::uint32_t>> all;
     for (const auto& r : records) {
         const auto sent = r.state == TcpState::listen ? 0 : r.send_queue;  // /proc has no backlog
-        all.insert({{r.state, r.peer()}, {r.inode, r.receive_queue, sent, r.keep_alive}});
+        all.insert(
+            {{r.state, r.peer()}, {r.inode, r.receive_queue, sent, r.keep_alive.has_value()}});
     }
     return all;
 }
@@ -161,8 +162,11 @@ struct Stuck {
 Ends make(const Stuck& stuck, const ListeningSocket& server) {
     Ends connection{server.connect(), Fd{}};
     if (stuck.accept) connection.server = server.accept();
-    const int on = 1, client = connection.client.get(), there = connection.server.get();
-    if (stuck.keep_alive) ::setsockopt(there, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    const int on = 1, idle = 300, client = connection.client.get(), there = connection.server.get();
+    if (stuck.keep_alive) {
+        ::setsockopt(there, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        ::setsockopt(there, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    }
     const std::string request = stuck.request, page(1 << 16, 'x');
     EXPECT_EQ(::send(client, request.data(), request.size(), 0),
               static_cast<ssize_t>(request.size()));
@@ -209,7 +213,11 @@ TEST(SocketTable, SaysOfASocketInCloseWaitWhatItIsStuckIn) {
             EXPECT_EQ(r.inode != 0, row.accept);
             EXPECT_EQ(r.receive_queue, row.unread);
             EXPECT_EQ(r.send_queue > 0, row.fill);
-            EXPECT_EQ(r.keep_alive, row.keep_alive);
+            ASSERT_EQ(r.keep_alive.has_value(), row.keep_alive);
+            if (r.keep_alive) {
+                EXPECT_GT(*r.keep_alive, seconds(200));
+                EXPECT_LT(*r.keep_alive, seconds(301));
+            }
             EXPECT_EQ(r.timed, source == Source::netlink);
             EXPECT_EQ(stuck_class(r.inode, r.receive_queue, r.send_queue), row.what);
         }

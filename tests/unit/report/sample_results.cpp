@@ -357,6 +357,7 @@ RunResult leaking_run() {
                             std::chrono::milliseconds{123'650 - 710 * i},
                             i % 3 == 2 ? 312u : static_cast<std::uint32_t>(i % 3),
                             i == 7 ? 0u : 90'000u + static_cast<std::uint64_t>(i)});
+        if (i % 4 == 1) s.oldest.back().keep_alive = 7200s - s.oldest.back().age_at_least;
     }
     r.sockets = s;
     r.not_watched.clear();

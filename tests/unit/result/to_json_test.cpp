@@ -96,6 +96,7 @@ RunResult full_run() {
     sockets.accept_queue_max = 2;
     sockets.backlog = 128;
     sockets.oldest = {{"127.0.0.1:40000", seconds{3}, seconds{4}, 1, 99}};
+    sockets.oldest[0].keep_alive = seconds{7197};
     auto& cause = run.cause.emplace();
     cause.findings = {{"cpu_quota", "the CPU quota was used up", seconds{3}, 120.0},
                       {"http_5xx", "5 of 100 requests", {}, {}}};
@@ -380,6 +381,16 @@ TEST(TimelineJson, IsOneSecond) {
     EXPECT_EQ(line["closes"], 7);
     EXPECT_EQ(line["churn_closes"], Json({{"half", 2}}));
     EXPECT_FALSE(line["sockets"].contains("fd_limit"));
+}
+
+TEST(SummaryJson, SaysWhetherTheKernelReapsASocket) {
+    auto run = full_run();
+    const auto oldest = [&] { return Json(summary_json(run)["results"]["sockets"]["oldest"][0]); };
+    EXPECT_EQ(oldest()["keep_alive"], true);
+    EXPECT_EQ(oldest()["keep_alive_s"], 7197);
+    run.sockets->oldest[0].keep_alive.reset();
+    EXPECT_EQ(oldest()["keep_alive"], false);
+    EXPECT_FALSE(oldest().contains("keep_alive_s"));
 }
 
 TEST(SummaryJson, NamesTheCauseOrSaysThatItIsUnknown) {

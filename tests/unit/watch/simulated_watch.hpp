@@ -109,6 +109,7 @@ private:
             socket.inode = fate.inode == 0 ? 0 : static_cast<std::uint32_t>(i + 1);
             socket.receive_queue = fate.unread;
             socket.send_queue = fate.unsent;
+            if (i % 2 == 0) socket.keep_alive = keep_alive_left(t - at);
             accepted += socket.inode != 0;
             sockets.push_back(socket);
         }
@@ -117,6 +118,13 @@ private:
         sample.owned = accepted;
         if (beside) beside(sample, t, accepted);
         return sample;
+    }
+
+    /// It fires every 7 s, and the kernel tells it in its own ticks of 4 ms.
+    static Duration keep_alive_left(Duration age) {
+        constexpr Duration tick = std::chrono::milliseconds{4};
+        const auto left = seconds(7) - age % seconds(7);
+        return std::chrono::floor<std::chrono::milliseconds>(left / tick * tick);
     }
 
     LoadFacts load_facts(const std::vector<Close>& closes) const {

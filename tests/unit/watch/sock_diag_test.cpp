@@ -43,6 +43,7 @@ inet_diag_msg close_wait_message() {
     m.idiag_family = AF_INET;
     m.idiag_state = static_cast<std::uint8_t>(TcpState::close_wait);
     m.idiag_timer = 2;
+    m.idiag_expires = 7'199'000;
     m.id.idiag_sport = htons(8080);
     m.id.idiag_dport = htons(53422);
     m.id.idiag_dst[0] = htonl(0x7f000002);
@@ -153,7 +154,7 @@ TEST(ParseDump, ReadsEveryFieldOfASocket) {
     EXPECT_EQ(r.inode, 4711U);
     EXPECT_EQ(r.receive_queue, 1U);
     EXPECT_EQ(r.send_queue, 5U);
-    EXPECT_TRUE(r.keep_alive);
+    EXPECT_EQ(r.keep_alive, seconds(7199));
     EXPECT_TRUE(r.timed);
     EXPECT_EQ(r.since_last_ack, milliseconds(1500));
     EXPECT_EQ(r.since_last_data, milliseconds(2500));

@@ -42,7 +42,7 @@ TEST(ParseProcNetTcp, TakesTheSocketsWithThisLocalPort) {
     EXPECT_EQ(stuck.send_queue, 5U);
     EXPECT_EQ(stuck.receive_queue, 17U);
     EXPECT_EQ(stuck.inode, 9002U);
-    EXPECT_TRUE(stuck.keep_alive);
+    EXPECT_EQ(stuck.keep_alive, milliseconds(413'940)) << "0xA1B2 ticks of 10 ms";
     EXPECT_FALSE(stuck.timed);
 
     EXPECT_EQ(records[2].state, TcpState::time_wait);

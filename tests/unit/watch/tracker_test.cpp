@@ -38,6 +38,20 @@ TEST(CloseWaitTracker, FollowsOnlyCloseWait) {
     EXPECT_TRUE(tracker.live().contains(3));
 }
 
+TEST(KeepAliveTimer, KeepsWhatWasFirstSeenUntilItIsOver) {
+    KeepAliveTimer timer;
+    EXPECT_FALSE(timer.follow(at(0), {}));
+    EXPECT_EQ(timer.left(at(0)), std::nullopt);
+    EXPECT_TRUE(timer.follow(at(1), seconds(7)));
+    EXPECT_FALSE(timer.follow(at(2), seconds(6.004))) << "a tick of the kernel is no news";
+    EXPECT_EQ(timer.left(at(2)), seconds(6));
+    EXPECT_EQ(timer.left(at(9)), Duration{}) << "late, not less than nothing";
+    EXPECT_TRUE(timer.follow(at(8), seconds(5))) << "it fired, the client lives, and it runs anew";
+    EXPECT_EQ(timer.left(at(9)), seconds(4));
+    EXPECT_TRUE(timer.follow(at(10), {})) << "the server turned it off";
+    EXPECT_EQ(timer.left(at(10)), std::nullopt);
+}
+
 TEST(CloseWaitTracker, OneMissedDumpDoesNotEndASocket) {
     CloseWaitTracker tracker;
     tracker.add(at(0), {});

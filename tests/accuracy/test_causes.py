@@ -15,7 +15,7 @@ import visible_skip
 from cause_case import SLO, CauseCase, Later
 from costly_server import CostlyServer
 from machine import Busy, tried_again
-from provoke import Network, OneCore, memory_limit
+from provoke import Network, OneCore, memory_limit, ordinary
 from witness import Witness
 
 SURGE = pathlib.Path(__file__).resolve().parents[2] / "scenarios" / "surge.json"
@@ -155,7 +155,7 @@ class Causes(CauseCase):
     @unittest.skipIf(len(os.sched_getaffinity(0)) < 2, "needs two cores")
     @tried_again
     def test_one_thread_that_does_all_the_work(self):
-        with CostlyServer() as service, Witness(service.pid) as witness:
+        with CostlyServer(ordinary) as service, Witness(service.pid) as witness:
             done = self.run_load(service.url, [{"name": "work", "http": "GET service/cpu/8"}],
                                  {"rate": "20/s", "stages": [{"hold": "4s"}, {"to": "200/s", "over": "0"}, {"hold": "5s"}],
                                   "drain": "2s"})
@@ -164,7 +164,7 @@ class Causes(CauseCase):
 
     @tried_again
     def test_all_the_cores_it_may_use(self):
-        with CostlyServer() as service, Witness(service.pid) as witness:
+        with CostlyServer(ordinary) as service, Witness(service.pid) as witness:
             os.sched_setaffinity(service.pid, {max(os.sched_getaffinity(0))})
             done = self.run_load(service.url, [{"name": "work", "http": "GET service/cpu/8"}],
                                  {"rate": "20/s", "stages": [{"hold": "4s"}, {"to": "200/s", "over": "0"}, {"hold": "5s"}],

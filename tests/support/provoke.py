@@ -64,9 +64,15 @@ def memory_limit(megabytes):
         yield lambda: (group / "cgroup.procs").write_text(str(os.getpid()))
 
 
+def ordinary():
+    """Lets the process that calls it run as an ordinary one: of a core, the kernel leaves those that go before
+    others no more than 95 %."""
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def ordinary_on_one_core():
     """Lets the process that calls it run as an ordinary one, on one core alone."""
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    ordinary()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 

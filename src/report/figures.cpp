@@ -156,6 +156,7 @@ std::string meaning_of(const StuckSocket& socket) {
 }
 
 std::string kernel_text(const StuckSocket& socket) {
+    if (!socket.keep_alive && socket.unsent > 0) return "goes on sending";
     if (!socket.keep_alive) return "never reaps it";
     const auto left = std::chrono::ceil<std::chrono::seconds>(*socket.keep_alive);
     return "may reap it in " + round_duration(left);

@@ -66,7 +66,8 @@ std::string actual_text(const ClauseResult& clause);
 
 /// What a socket in CLOSE_WAIT says about the application.
 std::string meaning_of(const StuckSocket& socket);
-/// Whether the kernel will do what the server forgets: "never reaps it", "may reap it in 1h59m3s".
+/// Whether the kernel will do what the server forgets: "never reaps it", "may reap it in
+/// 1h59m3s"; "goes on sending" until its time-outs, which hide the keep-alive timer.
 std::string kernel_text(const StuckSocket& socket);
 
 /// What the watch of the sockets measured beyond its sentence, one fact each: how they grew,

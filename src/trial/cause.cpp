@@ -90,13 +90,23 @@ Found waits_for_a_core(const Look& look) {
 }
 
 /// A good probe just below the limit uses nearly all of it too, and is held back in nearly all
-/// periods: then only how long the threads waited tells the two apart.
+/// periods: then only how long the threads waited tells the two apart. Where the target got less of
+/// its cores than before, others have taken them.
+Found waits_for_its_own(const Look& look) {
+    const auto *p = process_of(&look.bad), *g = process_of(look.good);
+    if (!g || !g->run_queue_wait || !g->cores_used) return {};
+    const auto no_less = [](double bad, double good) { return bad >= 0.95 * good; };
+    if (!no_less(p->cores_used.value_or(0), *g->cores_used)) return {};
+    if (!no_less(p->throttled.value_or(0), g->throttled.value_or(0))) return {};
+    return waits_for_a_core(look);
+}
+
 Found cpu_quota(const Look& look) {
     const auto* p = process_of(&look.bad);
     if (!p || !p->quota || !p->throttled || !p->cores_used) return {};
     const auto* g = process_of(look.good);
     const auto good = good_of(g, &ProcessUse::throttled);
-    const auto waits = waits_for_a_core(look);
+    const auto waits = waits_for_its_own(look);
     if (*p->throttled < 0.2) return {};
     if (!waits && !nearer_its_limit(*p->throttled, good, 1.2)) return {};
     return fmt::format(
@@ -113,7 +123,7 @@ Found cpu(const Look& look) {
     const auto* g = process_of(look.good);
     const auto good = good_of(g, &ProcessUse::cores_used);
     const auto good_used = Good{good.known, good.value / *p->cores};
-    const auto waits = waits_for_a_core(look);
+    const auto waits = waits_for_its_own(look);
     if (used < 0.9) return {};
     if (!waits && !nearer_its_limit(used, good_used, 1.05)) return {};
     return fmt::format("the target used {} of {} cores{}{}", format_number(*p->cores_used),

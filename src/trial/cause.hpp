@@ -66,7 +66,7 @@ struct CauseContext {
 ///                         application behind the proxy took: 80 % or more, 20 % or less
 /// Where there is a good side, each must also be clearly more than there; of a
 /// limit, clearly more of it used, or clearly less of it left: one that was reached there too is
-/// not what broke it.
+/// not what broke it, unless it is CPU, no less of it used, and the threads waited twice as long.
 ///
 /// Pure. `since` and `rate` of the findings stay empty.
 std::vector<CauseFinding> compare_sides(const CauseSide* good, const CauseSide& bad,
@@ -113,7 +113,9 @@ ProbeSight see_probe(const ProbeResult& probe, const TrialMeasurement& measureme
 /// Why the service breaks above its load line: the last good probe against the first bad one.
 /// The bad one has the lowest rate that failed above every rate that passed (or, where some rate
 /// passed above all that failed, the highest that failed); the good one the highest that passed
-/// 5 % or more below it. Nearer ones differ by chance more than by load. A short probe may end
+/// 5 % or more below it. Nearer ones differ by chance more than by load. Where nothing tells the
+/// two apart, the next lower good one down to half the rate shows whether a limit that is used up
+/// bit by bit (CPU) is reached; the report says so. A short probe may end
 /// before anything stands out; then the lowest one up to 25 % above it where something does takes
 /// its place, and the report says so. Without such a good one, only a limit that was reached
 /// counts. Where no hold passed, what the last failed one shows `within` takes the place of all

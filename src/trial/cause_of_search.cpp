@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -9,6 +11,8 @@ namespace {
 
 /// So much must lie between the two rates: of nearer ones luck decides which passes.
 constexpr double apart = 1.05;
+/// The search doubles its rates at first: with some room for those that could not be met exactly.
+constexpr double most_apart = 2.1;
 /// A probe that far above the first bad one may break by something else.
 constexpr double still_near = 1.25;
 
@@ -36,33 +40,53 @@ const ProbeSight* first_bad(Sights probes) {
     return bad ? bad : first_of(probes, VerdictWord::fail, any, higher);
 }
 
-/// Those that passed clearly below `bad` and not below half its rate, the highest first; a lower
-/// one only where there is no other.
+/// Those that passed clearly below `bad`, the highest first, each clearly below the one before and
+/// none but the first far below `bad`.
 std::vector<const ProbeSight*> good_ones(Sights probes, const ProbeSight& bad) {
     std::vector<const ProbeSight*> good;
-    for (const auto& probe : probes) {
-        const bool below = probe.rate.per_second() * apart <= bad.rate.per_second();
-        if (probe.word == VerdictWord::pass && below) good.push_back(&probe);
+    auto rate = bad.rate.per_second();
+    while (true) {
+        const auto* next = first_of(
+            probes, VerdictWord::pass,
+            [&](const ProbeSight& probe) { return probe.rate.per_second() * apart <= rate; },
+            higher);
+        if (!next) return good;
+        rate = next->rate.per_second();
+        if (!good.empty() && rate * most_apart < bad.rate.per_second()) return good;
+        good.push_back(next);
     }
-    std::stable_sort(good.begin(), good.end(),
-                     [](const auto* a, const auto* b) { return b->rate < a->rate; });
-    const auto too_low = [&](const auto* probe) {
-        return probe->rate.per_second() * 2 * apart < bad.rate.per_second();
-    };
-    if (good.size() > 1)
-        good.erase(std::find_if(good.begin() + 1, good.end(), too_low), good.end());
-    return good;
 }
 
 CauseContext context_of(const ProbeSight& bad, Duration latency_limit) {
     return {latency_limit, bad.examples, "in the good probe", bad.too_slow};
 }
 
-const CauseSide* side_of(const ProbeSight* probe) { return probe ? &probe->side : nullptr; }
+/// Used up for moments below the load line, and for good above it: a probe just below it may show
+/// nearly as much as one above it. Of everything else, what was there in the last good probe is not
+/// what broke it.
+bool is_used_up_bit_by_bit(const CauseFinding& finding) {
+    constexpr std::array<std::string_view, 4> codes{"cpu_quota", "cpu", "cpu_thread", "redis_cpu"};
+    return std::find(codes.begin(), codes.end(), finding.code) != codes.end();
+}
+
+/// The good probe of a comparison, if there is one; not `last`: a lower one in place of the last.
+struct GoodProbe {
+    const ProbeSight* probe = nullptr;
+    bool last = true;
+};
+
+std::vector<CauseFinding> compare(const GoodProbe& good, const ProbeSight& bad,
+                                  const CauseContext& context) {
+    auto findings = compare_sides(good.probe ? &good.probe->side : nullptr, bad.side, context);
+    if (!good.last) {
+        std::erase_if(findings, [](const auto& found) { return !is_used_up_bit_by_bit(found); });
+    }
+    return findings;
+}
 
 /// The lowest failed probe from `first` on, and not far above it, in which anything stands out;
 /// null where nothing does.
-const ProbeSight* first_telling(Sights probes, const ProbeSight& first, const ProbeSight* good,
+const ProbeSight* first_telling(Sights probes, const ProbeSight& first, const GoodProbe& good,
                                 Duration latency_limit) {
     const ProbeSight* telling = nullptr;
     for (const auto& probe : probes) {
@@ -70,20 +94,19 @@ const ProbeSight* first_telling(Sights probes, const ProbeSight& first, const Pr
                           probe.rate.per_second() <= still_near * first.rate.per_second();
         if (probe.word != VerdictWord::fail || !near) continue;
         if (telling && !(probe.rate < telling->rate)) continue;
-        const auto context = context_of(probe, latency_limit);
-        if (!compare_sides(side_of(good), probe.side, context).empty()) telling = &probe;
+        if (!compare(good, probe, context_of(probe, latency_limit)).empty()) telling = &probe;
     }
     return telling;
 }
 
 /// The lowest rate above the good one's at which a probe shows it too.
-double began_at(const CauseFinding& finding, Sights probes, const ProbeSight* good,
+double began_at(const CauseFinding& finding, Sights probes, const GoodProbe& good,
                 const ProbeSight& bad, const CauseContext& context) {
     auto lowest = bad.rate;
     for (const auto& probe : probes) {
-        const bool between = probe.rate < lowest && (!good || good->rate < probe.rate);
+        const bool between = probe.rate < lowest && (!good.probe || good.probe->rate < probe.rate);
         if (!between || probe.word == VerdictWord::invalid) continue;
-        const auto found = compare_sides(side_of(good), probe.side, context);
+        const auto found = compare(good, probe, context);
         const bool shows = std::any_of(found.begin(), found.end(), [&](const CauseFinding& other) {
             return other.code == finding.code;
         });
@@ -116,24 +139,22 @@ std::optional<CauseReport> explain_failed_hold(Sights probes) {
 std::optional<CauseReport> compare_probes(Sights probes, Duration latency_limit) {
     const auto* first = first_bad(probes);
     if (!first) return {};
-    auto candidates = good_ones(probes, *first);
-    if (candidates.empty()) candidates.push_back(nullptr);
-    const auto* good = candidates.front();
-    const auto* bad = first;
-    for (const auto* candidate : candidates) {
-        const auto* telling = first_telling(probes, *first, candidate, latency_limit);
-        if (!telling) continue;
-        good = candidate;
-        bad = telling;
-        break;
+    const auto candidates = good_ones(probes, *first);
+    GoodProbe good{candidates.empty() ? nullptr : candidates.front()};
+    const auto* bad = first_telling(probes, *first, good, latency_limit);
+    for (std::size_t i = 1; !bad && i < candidates.size(); ++i) {
+        const GoodProbe lower{candidates[i], false};
+        bad = first_telling(probes, *first, lower, latency_limit);
+        if (bad) good = lower;
     }
+    if (!bad) bad = first;
     const auto context = context_of(*bad, latency_limit);
     CauseReport report;
-    if (good) report.good = good->stretch;
-    if (good != candidates.front()) report.alike = candidates.front()->stretch;
+    if (good.probe) report.good = good.probe->stretch;
+    if (!good.last) report.alike = candidates.front()->stretch;
     report.bad = bad->stretch;
     if (first->rate < bad->rate) report.silent = first->stretch;
-    report.findings = compare_sides(side_of(good), bad->side, context);
+    report.findings = compare(good, *bad, context);
     for (auto& finding : report.findings) {
         finding.rate = began_at(finding, probes, good, *bad, context);
     }

@@ -78,8 +78,9 @@ struct StuckSocket {
     std::uint32_t unread = 0;  ///< receive queue: 0 = EOF read and not closed, 1 = EOF never read
     std::uint64_t inode = 0;   ///< 0: never accepted
     std::uint32_t unsent = 0;  ///< send queue: the peer does not take what the server writes
-    /// When TCP keep-alive asks the client next: one that is gone answers with a reset, or not at
-    /// all, and the kernel reaps the socket. Nothing: it never will.
+    /// When TCP keep-alive asks the client next, at the earliest: one that is gone answers with a
+    /// reset, or not at all, and the kernel reaps the socket. Nothing: it never will, or `unsent`
+    /// bytes have another timer run.
     std::optional<Duration> keep_alive{};
     bool age_bounded =
         true;  ///< false: age_at_most is not known (read from /proc, there at the start)

@@ -31,7 +31,7 @@ namespace loadline {
 /// twice. t_mono is CLOCK_MONOTONIC of the boot `boot_id`. ls: the sockets that listen. cls: the
 /// classes of the stale ones, in the order of StuckClass. An age is what the peer's last
 /// acknowledgement (lb) and last data (ub) say; absent where read from /proc. ka: ms until the
-/// keep-alive timer fires, as first seen; null: it is off. `missing` sockets
+/// keep-alive timer fires; null: it is off. A tremor of it alone is not told. `missing` sockets
 /// are not in this sample, `died` ones not in the one before either. With "full":true `born` has
 /// every socket in CLOSE_WAIT: whoever missed what was before is in step again. ns: what the
 /// kernel counted since the watch's start in the network namespace. A sample that failed:

@@ -209,7 +209,9 @@ void SocketStreamReader::take_sample(const Json& line, StreamRead& read) {
         const auto older = std::chrono::floor<std::chrono::milliseconds>(at - known.born);
         record.since_last_ack += older;
         record.since_last_data += older;
-        record.keep_alive = known.keep_alive.left(at);
+        if (const auto left = known.keep_alive.left(at)) {
+            record.keep_alive = std::chrono::floor<std::chrono::milliseconds>(*left);
+        }
     }
 }
 

@@ -79,7 +79,8 @@ class CauseCase(unittest.TestCase):
 
     @contextlib.contextmanager
     def logins_under_a_quota(self, rounds=20000):
-        """(URL, step, Witness) of a service that may use 0.1 cores, and that takes a few ms of CPU for each login."""
+        """(URL, step, Witness) of a service that may use 0.1 cores, and whose logins take about 0.25 ms of CPU for each
+        1000 rounds."""
         machine.go_among_others()
         with rig.Missiond("--kdf-rounds", str(rounds)) as service:
             service.new_user("ann")

@@ -295,36 +295,58 @@ TEST(CompareSides, NamesALimitThatIsNearerThanOnTheGoodSideAndNoneThatWasReached
 }
 
 TEST(CompareSides, ThreadsThatWaitLongerForTheTargetsOwnCoresAreNoOthersDoing) {
-    const auto wait = [](TimelinePoint& p, double s) { p.target->process->run_queue_wait = s; };
-    const struct {
+    struct Row {
+        const char* name;
+        bool quota;
+        double good_cores, bad_cores, good_throttled, bad_throttled;  // of 2 cores
         const char* code;
-        void (*limit)(ProcessUse&);
         const char* text;
-    } rows[] = {
-        {"cpu_quota",
-         [](ProcessUse& p) {
-             p.quota = true;
-             p.throttled = 0.97;
-         },
+    };
+    const Row rows[] = {
+        {"its quota", true, 1.98, 1.98, 0.97, 0.97, "cpu_quota",
          "held back in 97 % of the quota's periods (97 % in the good seconds); its threads were "
          "ready but had no core for 3.4 s each second, all together (0.6 in the good seconds)"},
-        {"cpu", [](ProcessUse& p) { p.cores_used = 1.98; },
+        {"its cores", false, 1.98, 1.98, 0, 0, "cpu",
          "used 1.98 of 2 cores (1.98 in the good seconds); its threads were ready but had no core "
          "for 3.4 s each second, all together (0.6 in the good seconds)"},
-        {"run_queue", [](ProcessUse& p) { p.cores_used = 1.5; },
+        {"others, while it used less", false, 1.5, 1.5, 0, 0, "run_queue",
          "the target's threads were ready but had no core for 3.4 s each second"},
+        {"others, who took some of its cores", false, 2, 1.82, 0, 0, "run_queue", "had no core"},
+        {"others, under a quota that it always met in bursts", true, 1.2, 0.6, 0.4, 0.25,
+         "run_queue", "had no core"},
+        {"others, while the quota held it back less", true, 1.2, 1.2, 0.4, 0.25, "run_queue",
+         "had no core"},
     };
     for (const auto& row : rows) {
-        SCOPED_TRACE(row.code);
-        auto good = healthy(0), bad = healthy(1);
-        for (auto* point : {&good, &bad}) row.limit(*point->target->process);
-        wait(good, 0.6);
-        wait(bad, 3.4);
+        SCOPED_TRACE(row.name);
+        const auto point = [&](int i, double cores, double throttled, double wait) {
+            auto made = healthy(i);
+            auto& process = *made.target->process;
+            process.cores_used = cores;
+            process.run_queue_wait = wait;
+            process.quota = row.quota;
+            if (row.quota) process.throttled = throttled;
+            return made;
+        };
+        const auto good = point(0, row.good_cores, row.good_throttled, 0.6);
+        const auto bad = point(1, row.bad_cores, row.bad_throttled, 3.4);
         const auto side = side_of({&good, 1});
         const auto found = compare_sides(&side, side_of({&bad, 1}), {});
         ASSERT_THAT(codes(found), ElementsAre(row.code));
         EXPECT_THAT(found[0].text, HasSubstr(row.text));
     }
+}
+
+TEST(CompareSides, AWaitOfWhichTheGoodSideKnowsNothingMakesNoQuotaTheCause) {
+    auto good = healthy(0), bad = healthy(1);
+    for (auto* point : {&good, &bad}) {
+        point->target->process->quota = true;
+        point->target->process->throttled = 0.5;
+    }
+    good.target->process->run_queue_wait.reset();
+    bad.target->process->run_queue_wait = 3.4;
+    const auto side = side_of({&good, 1});
+    EXPECT_THAT(codes(compare_sides(&side, side_of({&bad, 1}), {})), ElementsAre("run_queue"));
 }
 
 TEST(CompareSides, ASpinningThreadThatAlwaysSpunIsNoCause) {
@@ -720,11 +742,19 @@ TEST(ExplainSearch, LooksALittleHigherWhereNothingStandsOutYetAndSaysSo) {
     EXPECT_DOUBLE_EQ(report->silent->rate, 417);
 }
 
+/// That its quota was used up in nearly all periods.
+ProbeSight throttled(ProbeSight sight) {
+    sight.side.target->process->quota = true;
+    sight.side.target->process->throttled = 0.97;
+    return sight;
+}
+
 TEST(ExplainSearch, LooksALittleLowerWhereTheLastGoodProbeWasAtTheLimitTooAndSaysSo) {
-    const ProbeSight probes[] = {good_probe(200), bad_probe(480, without_descriptors),
-                                 good_probe(300, without_descriptors), good_probe(240)};
+    const auto nothing = [](TimelinePoint&) {};
+    const ProbeSight probes[] = {good_probe(200), throttled(bad_probe(480, nothing)),
+                                 throttled(good_probe(300)), good_probe(240)};
     const auto report = explain_search(probes, {}, limit);
-    ASSERT_THAT(codes(report->findings), ElementsAre("fd_limit"));
+    ASSERT_THAT(codes(report->findings), ElementsAre("cpu_quota"));
     EXPECT_DOUBLE_EQ(report->good->rate, 240) << "the nearest that tells";
     EXPECT_DOUBLE_EQ(report->bad->rate, 480);
     ASSERT_TRUE(report->alike);
@@ -732,13 +762,25 @@ TEST(ExplainSearch, LooksALittleLowerWhereTheLastGoodProbeWasAtTheLimitTooAndSay
     EXPECT_DOUBLE_EQ(*report->findings[0].rate, 300) << "a good one shows it already";
 }
 
-TEST(ExplainSearch, DoesNotTakeWhatADistantGoodProbeDidNotNeedForTheCause) {
-    const ProbeSight probes[] = {good_probe(200), good_probe(300, without_descriptors),
-                                 bad_probe(480, without_descriptors)};
-    const auto report = explain_search(probes, {}, limit);
-    EXPECT_THAT(report->findings, IsEmpty());
-    EXPECT_DOUBLE_EQ(report->good->rate, 300);
-    EXPECT_FALSE(report->alike);
+TEST(ExplainSearch, ADistantGoodProbeOrOneOfNearlyTheSameRateTellsNothing) {
+    const auto nothing = [](TimelinePoint&) {};
+    for (const double rate : {200.0, 290.0}) {
+        const ProbeSight probes[] = {good_probe(rate), throttled(good_probe(300)),
+                                     throttled(bad_probe(480, nothing))};
+        const auto report = explain_search(probes, {}, limit);
+        EXPECT_THAT(report->findings, IsEmpty()) << rate;
+        EXPECT_DOUBLE_EQ(report->good->rate, 300);
+        EXPECT_FALSE(report->alike);
+    }
+}
+
+TEST(ExplainSearch, WhatDidNotBreakTheLastGoodProbeIsNotTheCauseThoughALowerOneHadNone) {
+    for (const Change& change : {Change{without_descriptors}, Change{answered_503},
+                                 Change{[](TimelinePoint& p) { p.target->redis->evicted = 50; }}}) {
+        const ProbeSight probes[] = {good_probe(240), good_probe(300, change),
+                                     bad_probe(480, change)};
+        EXPECT_THAT(explain_search(probes, {}, limit)->findings, IsEmpty());
+    }
 }
 
 TEST(ExplainSearch, SlowAnswersAreNoCauseOfAProbeThatBrokeByErrorsAlone) {

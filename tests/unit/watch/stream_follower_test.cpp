@@ -30,7 +30,8 @@ public:
     std::vector<std::uint64_t> listening{900};  ///< cookies
     std::optional<ProcessInfo> process = ProcessInfo{42, "shop"};
     std::optional<KernelUse> kernel;
-    Duration now{};  ///< since the start
+    std::optional<Duration> keep_alive;  ///< of each, from its birth on
+    Duration now{};                      ///< since the start
     std::string boot_id = "another-boot";
     ServerChange change = ServerChange::none;
 
@@ -64,6 +65,9 @@ public:
             record.timed = true;
             record.since_last_ack = now - born + milliseconds{100};
             record.since_last_data = record.since_last_ack;
+            if (keep_alive) {
+                record.keep_alive = std::chrono::floor<milliseconds>(*keep_alive - (now - born));
+            }
         }
         auto json = nlohmann::ordered_json::parse(
             writer_.sample({sample, sockets, ListenerFate::kept, process, {}, change}, tell));
@@ -386,6 +390,30 @@ TEST(StreamFollower, ARestartInTheRecordingIsJudgedAgainToTheSame) {
     const auto again = replay_sockets(lines);
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_EQ(again->text, report.text);
+    EXPECT_TRUE(*again == report);
+}
+
+TEST(StreamFollower, TimersThatRanBeforeItJoinedAreTheSameInTheRecording) {
+    Followed f;
+    f.sidecar.keep_alive = seconds{3600};
+    f.sidecar.stuck = {1, 2, 3};
+    f.follower.look_back(f.sidecar.line(SocketStreamWriter::Tell::all));
+    f.sidecar.now += std::chrono::microseconds{370};  // samples are not taken on whole milliseconds
+    f.follower.look_back(f.sidecar.line());
+    f.pass(40);
+    const DetectorInput input{
+        8080, f.follower.samples().back().at, seconds{1}, f.follower.samples(), ListenerFate::kept,
+        {}};
+    auto report = judge_alone(f.follower.tracker(), input);
+    complete_report(report, f.follower.holder(), input.samples);
+    ASSERT_EQ(report.oldest.size(), 3U) << report.text;
+    ASSERT_TRUE(report.oldest[0].keep_alive);
+    EXPECT_NEAR(to_seconds(*report.oldest[0].keep_alive), 3600 - 41 * 0.25, 0.01);
+    f.follower.record_end({input.tau, f.follower.holder(), nullptr, {}, {}});
+    std::istringstream lines{f.recording};
+    const auto again = replay_sockets(lines);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->oldest[0].keep_alive, report.oldest[0].keep_alive);
     EXPECT_TRUE(*again == report);
 }
 

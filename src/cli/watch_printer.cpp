@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <utility>
 #include <vector>
 
 #include "report/figures.hpp"
@@ -134,6 +135,8 @@ void WatchPrinter::event(const std::string& text) {
 /// From the trend of the last minute; nothing when they do not surely grow.
 std::optional<Duration> WatchPrinter::until_full(Duration at, const SocketSample& sample) {
     if (!sample.fds || !sample.fd_limit) return {};
+    // Another limit is that of another process, or was changed: the trend begins anew.
+    if (std::exchange(fd_limit_, sample.fd_limit) != sample.fd_limit) descriptors_.clear();
     descriptors_.push_back({to_seconds(at), static_cast<double>(*sample.fds)});
     if (descriptors_.size() > descriptors_kept) descriptors_.pop_front();
     if (descriptors_.size() < descriptors_needed) return {};

@@ -43,7 +43,8 @@ private:
     bool listened_ = true;
     std::optional<int> pid_;
     StuckClassCounts told_{};              ///< classes of which an event was told
-    std::deque<Descriptors> descriptors_;  ///< of the last minute, one a second
+    std::deque<Descriptors> descriptors_;  ///< of the last minute, one a second, under fd_limit_
+    std::optional<std::uint64_t> fd_limit_;
 };
 
 }  // namespace loadline

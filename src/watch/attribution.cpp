@@ -69,14 +69,13 @@ std::optional<int> pid_of(const fs::path& path) {
     return pid;
 }
 
-bool holds(const fs::path& process, const std::string& link) {
-    std::error_code hidden;
-    for (fs::directory_iterator fd{process / "fd", hidden}, end; !hidden && fd != end;
-         fd.increment(hidden)) {
-        std::error_code gone;
-        if (fs::read_symlink(fd->path(), gone) == link) return true;
-    }
-    return false;
+/// 4711 of "socket:[4711]", what a descriptor in /proc links to; 0: it is no socket.
+std::uint32_t inode_of(std::string_view link) {
+    constexpr std::string_view socket = "socket:[";
+    std::uint32_t inode = 0;
+    if (!link.starts_with(socket)) return 0;
+    std::from_chars(link.data() + socket.size(), link.data() + link.size(), inode);
+    return inode;
 }
 
 }  // namespace
@@ -105,15 +104,33 @@ std::string command_of(int pid) {
 }
 
 std::optional<ProcessInfo> find_owner(std::uint32_t inode) {
-    const auto link = fmt::format("socket:[{}]", inode);
-    std::optional<int> lowest;
+    const auto holders = find_holders({inode});
+    if (holders.empty()) return {};
+    return ProcessInfo{holders.front(), command_of(holders.front())};
+}
+
+std::vector<int> find_holders(const std::set<std::uint32_t>& inodes) {
+    std::vector<int> holders;
     std::error_code ec;
     for (fs::directory_iterator entry{"/proc", ec}, end; !ec && entry != end; entry.increment(ec)) {
         const auto pid = pid_of(entry->path());
-        if (pid && (!lowest || *pid < *lowest) && holds(entry->path(), link)) lowest = pid;
+        if (pid && holds_socket(*pid, inodes)) holders.push_back(*pid);
     }
-    if (!lowest) return {};
-    return ProcessInfo{*lowest, command_of(*lowest)};
+    std::sort(holders.begin(), holders.end());
+    return holders;
+}
+
+bool holds_socket(int pid, const std::set<std::uint32_t>& inodes) {
+    std::error_code hidden;
+    const fs::path folder{fmt::format("/proc/{}/fd", pid)};
+    for (fs::directory_iterator fd{folder, hidden}, end; !hidden && fd != end;
+         fd.increment(hidden)) {
+        std::array<char, 64> link;
+        const auto length = ::readlink(fd->path().c_str(), link.data(), link.size());
+        if (length <= 0) continue;  // closed meanwhile
+        if (inodes.contains(inode_of({link.data(), static_cast<std::size_t>(length)}))) return true;
+    }
+    return false;
 }
 
 bool process_exists(int pid) {

@@ -1,8 +1,10 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace loadline {
 
@@ -15,6 +17,12 @@ struct ProcessInfo {
 /// The process with the lowest pid that holds the socket with this inode, found in
 /// /proc/*/fd: needs the same user, or CAP_SYS_PTRACE. Nothing when none is visible.
 std::optional<ProcessInfo> find_owner(std::uint32_t inode);
+
+/// All processes that hold one of these sockets, lowest first, found in the same way.
+std::vector<int> find_holders(const std::set<std::uint32_t>& inodes);
+
+/// Whether the process holds one of these sockets, as far as its descriptors may be listed.
+bool holds_socket(int pid, const std::set<std::uint32_t>& inodes);
 
 /// Command line of a process as `printable_command` shows it; empty when it is gone,
 /// hidden or a kernel thread.

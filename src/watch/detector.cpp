@@ -336,9 +336,7 @@ SocketReport judge_alone(const CloseWaitTracker& tracker, const DetectorInput& i
     } else {
         report.text = alone_text(report, e, sure, watched);
     }
-    add_flags(report, e,
-              same_server(input) && e.invisible >= 5 && e.invisible_trend.z >= 3 &&
-                  e.invisible_trend.low > 0);
+    add_flags(report, e, same_server(input) && e.invisible >= 5 && e.invisible_rising);
     add_interruptions(report, input, stays.outlived);
     return report;
 }

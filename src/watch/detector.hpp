@@ -71,10 +71,10 @@ constexpr Duration load_for_a_trend(Duration tau) { return tau + std::chrono::se
 ///   INCONCLUSIVE    the settle time was cut short, what is there is young, or the server stopped
 ///                   or was restarted meanwhile, or the samples have a gap that matters
 ///
-/// Flags: ACCEPT_STALL the accept queue was at 90 % of its backlog; FD_EXHAUSTED the process used
-/// 95 % of its descriptors; FD_LEAK_INVISIBLE at least 5 and 0.2 % of the closes became
-/// descriptors that no TCP table shows; SERVER_RESTARTED, SERVER_GONE and WATCH_GAP where the
-/// word stands although the server was exchanged or stopped, or samples are missing.
+/// Flags: ACCEPT_STALL the accept queue was at 90 % of its backlog; FD_EXHAUSTED a process that
+/// listens used 95 % of its descriptors; FD_LEAK_INVISIBLE at least 5 descriptors, and 0.2 % of the
+/// closes, were opened that no TCP table shows; SERVER_RESTARTED, SERVER_GONE and WATCH_GAP where
+/// the word stands although the server was exchanged or stopped, or samples are missing.
 ///
 /// Pure: a function of its arguments. Fills everything but the owner and the sampling figures.
 SocketReport judge_load(const CloseWaitTracker& tracker, const DetectorInput& input,

@@ -126,10 +126,21 @@ void count_stays(SocketEvidence& e, const std::vector<Span>& stays, const LoadSt
     }
 }
 
-std::int64_t invisible(const SocketSample& sample) {
-    return static_cast<std::int64_t>(sample.fds.value_or(0)) -
-           static_cast<std::int64_t>(sample.owned);
+std::int64_t fds_of(const SocketSample& sample) { return sample.fds.value_or(0); }
+
+/// Descriptors that are no socket of the port, of all processes that hold it: what one worker has
+/// and what another has accepted must not be held against each other.
+std::int64_t unexplained(const SocketSample& sample) {
+    return fds_of(sample) + sample.fds_of_others - sample.owned;
 }
+
+/// What was opened and is no socket of the port. Sockets that went are no descriptors opened, and
+/// neither are those that a new worker has from its birth.
+std::int64_t invisible_growth(const SocketSample& from, const SocketSample& to) {
+    return std::min(fds_of(to) - fds_of(from), unexplained(to) - unexplained(from));
+}
+
+bool surely_grows(const Trend& trend) { return trend.z >= surely && trend.low > 0; }
 
 /// How much of a limit is used; 0: the limit is not known.
 struct Fill {
@@ -171,23 +182,30 @@ void add_descriptors(SocketEvidence& e, std::span<const SocketSample> samples,
         e.fds_max_limit = sample.fd_limit;
     }
     if (visible.empty()) return;
-    e.invisible = invisible(*visible.back()) - invisible(*visible.front());
+    e.invisible = invisible_growth(*visible.front(), *visible.back());
     const auto middle = load.begin + (load.end - load.begin) / 2;
     const auto half = std::find_if(visible.begin(), visible.end(),
                                    [&](const auto* sample) { return sample->at >= middle; });
-    if (half != visible.end()) e.invisible_late = invisible(*visible.back()) - invisible(**half);
+    if (half != visible.end()) e.invisible_late = invisible_growth(**half, *visible.back());
 
+    const auto series = [&](std::int64_t (*value)(const SocketSample&)) {
+        return medians(samples, load.begin, load.end, [&, value](std::size_t i) {
+            return samples[i].fds ? std::optional{static_cast<double>(value(samples[i]))}
+                                  : std::nullopt;
+        });
+    };
+    const auto opened = series(fds_of), gap = series(unexplained);
+    e.invisible_rising = surely_grows(trend_of(opened.at, opened.value)) &&
+                         surely_grows(trend_of(gap.at, gap.value));
+    // Under another limit it was another process that was the fullest, or the limit was changed:
+    // how far that was from its limit says nothing of when this one is reached.
     const auto fds = medians(samples, load.begin, load.end, [&](std::size_t i) {
-        return samples[i].fds ? std::optional<double>{*samples[i].fds} : std::nullopt;
+        return samples[i].fds && samples[i].fd_limit == limit
+                   ? std::optional<double>{*samples[i].fds}
+                   : std::nullopt;
     });
-    const auto gap = medians(samples, load.begin, load.end, [&](std::size_t i) {
-        return samples[i].fds ? std::optional{static_cast<double>(invisible(samples[i]))}
-                              : std::nullopt;
-    });
-    e.invisible_trend = trend_of(gap.at, gap.value);
     const auto trend = trend_of(fds.at, fds.value);
-    const bool grows = trend.z >= surely && trend.low > 0 && fds.rise() >= 5;
-    if (!limit || !grows || e.fd_exhausted()) return;
+    if (!limit || !surely_grows(trend) || fds.rise() < 5 || e.fd_exhausted()) return;
     const auto left = static_cast<double>(*limit) - fds.value.back();
     const auto eta = left / trend.slope;
     if (left > 0 && eta < to_seconds(std::chrono::hours{24 * 365})) e.fd_eta = seconds(eta);

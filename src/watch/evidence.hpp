@@ -48,9 +48,10 @@ struct SocketEvidence {
     std::uint32_t fds_max = 0;                        ///< likewise of its limit; 0: not visible
     std::optional<std::uint64_t> fds_max_limit;       ///< that limit
     std::optional<Duration> fd_eta;                   ///< from the load's end on
-    std::int64_t invisible = 0, invisible_late = 0;   ///< growth of fds that no socket explains;
-                                                      ///< of it, since the middle of the load
-    Trend invisible_trend;
+    /// Descriptors opened that no socket explains; of these, since the middle of the load. At most
+    /// as many as the fullest process has more than before.
+    std::int64_t invisible = 0, invisible_late = 0;
+    bool invisible_rising = false;  ///< they surely grow all through the load
 
     bool rising() const;     ///< the stale ones surely grow, and by a number that matters
     bool tail_flat() const;  ///< at the end no more came, although more were due

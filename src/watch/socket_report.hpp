@@ -39,8 +39,11 @@ struct SocketSample {
     std::uint64_t seen = 0;        ///< sockets seen in CLOSE_WAIT up to now, also those that went
     std::uint32_t owned = 0;       ///< sockets that a process holds: with an inode, but listeners
     std::uint32_t accept_queue = 0, backlog = 0;  ///< summed over the listeners; backlog 0: unknown
-    std::optional<std::uint32_t> fds;             ///< open fds of the process, where visible
+    /// Open fds and their limit, where visible: of a master and its workers those of the one that
+    /// has used the largest part of its limit.
+    std::optional<std::uint32_t> fds;
     std::optional<std::uint64_t> fd_limit;
+    std::uint32_t fds_of_others = 0;  ///< of the others that hold the listening socket, summed
     std::optional<KernelUse> kernel;  ///< counted since the watch's start
     Duration cost{};                  ///< CPU time this sample took
 };

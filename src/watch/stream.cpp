@@ -177,6 +177,7 @@ std::string SocketStreamWriter::sample(const RecordedSample& recorded, Tell tell
     out["lq"] = {s.accept_queue, s.backlog};
     if (s.fds) out["fds"] = *s.fds;
     if (s.fd_limit) out["lim"] = *s.fd_limit;
+    if (s.fds_of_others > 0) out["fdo"] = s.fds_of_others;
     if (s.kernel) out["ns"] = kernel_json(*s.kernel);
     out["cost_us"] = static_cast<double>(s.cost.count()) / 1000;
 

@@ -22,7 +22,8 @@ namespace loadline {
 ///    "cw":{"n":2,"stale":1,"cls":[0,1,0,0,0]},"born":[{"ck":..,"peer":"..","age_lb_ms":..,
 ///    "age_ub_ms":..,"ino":..,"rq":..,"wq":..,"ka":null}],"changed":[..],"missing":[ck],
 ///    "died":[{"ck":..,"dwell_ms":..}],"lq":[rq,backlog],"fds":..,"lim":..,
-///    "ns":{"ListenOverflows":0,"OutSegs":812,"RetransSegs":0,"TCPSynRetrans":0},"cost_us":..}
+///    "fdo":..,"ns":{"ListenOverflows":0,"OutSegs":812,"RetransSegs":0,"TCPSynRetrans":0},
+///    "cost_us":..}
 ///
 /// server: where others listen than in the line before, or it is another machine's: "reopened" by
 /// the same process, "another" or "elsewhere"; only from the last two on the server counts as

@@ -80,6 +80,7 @@ SocketSample sample_of(const Json& line) {
     sample.backlog = line.at("lq").at(1).get<std::uint32_t>();
     if (line.contains("fds")) sample.fds = line.at("fds").get<std::uint32_t>();
     if (line.contains("lim")) sample.fd_limit = line.at("lim").get<std::uint64_t>();
+    sample.fds_of_others = line.value("fdo", 0U);
     if (line.contains("ns")) sample.kernel = kernel_of(line.at("ns"));
     const auto cost_us = line.at("cost_us").get<double>();
     sample.cost = Duration{std::llround(std::clamp(cost_us, 0.0, 1e12) * 1000)};

@@ -59,6 +59,7 @@ Watcher::Watcher(const WatchOptions& options)
       tracker_{std::min(shortest_tau, options.tau.value_or(shortest_tau))} {
     if (const auto known = options.pid ? options.pid : options.container_pid) {
         owner_ = ProcessInfo{*known, command_of(*known)};
+        holders_.begin({*known}, {});  // until it is seen who listens
     }
 }
 
@@ -97,9 +98,8 @@ void Watcher::sample() {
     sample.at = Clock::now();
     sample.cost = thread_cpu_time() - cpu;
     seek_owner(*sockets);
-    if (owner_) sample.fds = open_fds(owner_->pid);
     leave_out_own(*sockets);
-    add_slow_facts(sample);
+    add_process_facts(sample);
     keep(begin, std::move(sample), *sockets);
     if (!options_.record) return;
     using Tell = SocketStreamWriter::Tell;
@@ -114,22 +114,26 @@ void Watcher::sample() {
         {samples_.back(), *sockets, listener_, owner_, std::move(holder), change_}, tell));
 }
 
-/// What costs as much to read as two hundred sockets, and need not be newer than a second: the
-/// descriptors' limit, and what the kernel counted.
-void Watcher::add_slow_facts(SocketSample& sample) {
+/// Descriptors; and what costs as much to read as two hundred sockets, and need not be newer than a
+/// second: their limit, and what the kernel counted.
+void Watcher::add_process_facts(SocketSample& sample) {
     const auto pid = owner_ ? std::optional{owner_->pid} : std::optional<int>{};
     if (!slow_facts_.at || pid != slow_facts_.pid ||
         sample.at - *slow_facts_.at >= slow_facts_every) {
         slow_facts_.at = sample.at;
         slow_facts_.pid = pid;
-        slow_facts_.fd_limit = pid ? fd_limit(*pid) : std::nullopt;
+        holders_.read_limits();
         if (const auto use = kernel_.look(pid)) {
             if (!slow_facts_.counted) slow_facts_.counted.emplace();
             append(*slow_facts_.counted, *use);
         }
     }
-    sample.fd_limit = slow_facts_.fd_limit;
     sample.kernel = slow_facts_.counted;
+    if (const auto open = holders_.look(sample.at)) {
+        sample.fds = open->fds;
+        sample.fd_limit = open->limit;
+        sample.fds_of_others = open->of_others;
+    }
 }
 
 /// With a master and workers, the one that leaks is not the first that listens.
@@ -147,20 +151,33 @@ std::optional<ProcessInfo> Watcher::holder_of_oldest() {
     return holder_;
 }
 
-/// Looks for the process when another socket listens than before: the search goes through
+/// Looks for the processes when another socket listens than before: the search goes through
 /// all of /proc.
 void Watcher::seek_owner(const std::vector<SocketRecord>& sockets) {
-    if (options_.pid || sockets.empty()) return;
+    if (sockets.empty()) return;
     const auto& first = sockets.front();
     if (first.state != TcpState::listen || first.inode == sought_inode_) return;
     sought_inode_ = first.inode;
-    auto found = find_owner(first.inode);
-    const auto listened =
-        std::exchange(listening_, found ? std::optional{found->pid} : std::nullopt);
-    same_process_ = found && listened == found->pid;
-    if (!found && options_.container_pid) return;  // nearer than nobody: the container's process
+    std::set<std::uint32_t> inodes;
+    for (const auto& socket : sockets) {
+        if (socket.state == TcpState::listen) inodes.insert(socket.inode);
+    }
+    const auto holders = options_.pid ? std::vector{*options_.pid} : take_owner(inodes);
+    holders_.begin(holders, std::move(inodes));
+}
+
+/// Those who hold the sockets, the owner first.
+std::vector<int> Watcher::take_owner(const std::set<std::uint32_t>& inodes) {
+    auto holders = find_holders(inodes);
+    const auto found = holders.empty() ? std::nullopt : std::optional{holders.front()};
+    same_process_ = found && listening_ == found;
+    listening_ = found;
+    if (!found && options_.container_pid) {  // nearer than nobody: the container's process
+        return {*options_.container_pid};
+    }
     const std::lock_guard lock{mutex_};
-    owner_ = std::move(found);
+    owner_ = found ? std::optional{ProcessInfo{*found, command_of(*found)}} : std::nullopt;
+    return holders;
 }
 
 /// A socket that was ours stays so, whoever has the port later.

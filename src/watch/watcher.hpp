@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <thread>
@@ -14,6 +15,7 @@
 #include "watch/detector.hpp"
 #include "watch/kernel_counters.hpp"
 #include "watch/listener_follower.hpp"
+#include "watch/listener_holders.hpp"
 #include "watch/socket_report.hpp"
 #include "watch/socket_source.hpp"
 #include "watch/socket_table.hpp"
@@ -90,8 +92,9 @@ private:
     Duration period() const;
     void keep(TimePoint begin, SocketSample sample, const std::vector<SocketRecord>& sockets);
     void seek_owner(const std::vector<SocketRecord>& sockets);
+    std::vector<int> take_owner(const std::set<std::uint32_t>& inodes);
     void leave_out_own(std::vector<SocketRecord>& sockets);
-    void add_slow_facts(SocketSample& sample);
+    void add_process_facts(SocketSample& sample);
     std::optional<ProcessInfo> holder_of_oldest();
     DetectorInput last_look(Duration slowest_response);
     SocketReport complete(SocketReport report, const LoadFacts* load);
@@ -105,12 +108,12 @@ private:
     std::uint32_t held_inode_ = 0;  ///< the oldest stale socket, whose holder_ was looked for
     std::optional<ProcessInfo> holder_;
     ListenerFollower listeners_;
+    ListenerHolders holders_;
     KernelMeter kernel_;
     std::set<std::uint64_t> own_;  ///< cookies of options_.own that are still there
     struct SlowFacts {
-        std::optional<TimePoint> at;  ///< when they were read
-        std::optional<int> pid;       ///< of whom
-        std::optional<std::uint64_t> fd_limit;
+        std::optional<TimePoint> at;       ///< when they were read
+        std::optional<int> pid;            ///< of whom
         std::optional<KernelUse> counted;  ///< since the start
     } slow_facts_;
     SocketStreamWriter stream_;

@@ -65,6 +65,21 @@ TEST(WatchPrinter, TellsWhenTheDescriptorsRunOutAsLongAsTheyGrow) {
     EXPECT_THAT(last, testing::EndsWith(" -\n")) << "they have stopped";
 }
 
+TEST(WatchPrinter, PredictsNothingFromTheDescriptorsOfAnotherProcess) {
+    Table table;
+    for (int i = 0; i < 8; ++i) {
+        table.sample.fds = 10 + i;  // the master: the fullest as long as the worker has few
+        table.second();
+    }
+    table.sample.fd_limit = 65'536;
+    for (int i = 0; i < 7; ++i) {
+        table.sample.fds = 700 + i;
+        EXPECT_THAT(table.second(), testing::EndsWith(" -\n")) << "too few of the worker";
+    }
+    table.sample.fds = 707;
+    EXPECT_THAT(table.second(), Not(testing::EndsWith(" -\n")));
+}
+
 TEST(WatchPrinter, TellsWhatTheStaleOnesAreWhenTheyComeAndWhenTheyDouble) {
     Table table;
     std::string told;

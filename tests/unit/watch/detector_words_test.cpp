@@ -184,6 +184,65 @@ TEST(Detector, APoolOfDescriptorsOpenedAtTheStartIsNoLeak) {
     EXPECT_TRUE(watch.judge().flags.empty());
 }
 
+TEST(Detector, SocketsThatGoAreNoDescriptorsOpened) {
+    const struct {
+        const char* what;
+        std::uint32_t fds, fds_of_others, owned;  // at the end
+    } rows[] = {
+        {"the master is watched, the clients of its workers leave", 8, 0, 0},
+        {"the fullest worker takes others' clients", 90, 18, 80},
+        {"workers are born", 58, 250, 100},
+        {"all is as it was", 58, 70, 100},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.what);
+        SimulatedWatch watch;
+        const bool master = row.fds == 8;
+        watch.beside = [&](SocketSample& sample, Duration at, std::uint32_t) {
+            const double share = std::clamp(to_seconds(at) / 25, 0.0, 1.0);
+            const auto between = [&](double from, double to) {
+                return static_cast<std::uint32_t>(std::lround(from + (to - from) * share));
+            };
+            sample.fds = between(master ? 8 : 58, row.fds);
+            sample.fds_of_others = between(master ? 0 : 70, row.fds_of_others);
+            sample.owned = between(100, row.owned);
+        };
+        EXPECT_THAT(watch.judge().flags, testing::IsEmpty());
+    }
+}
+
+TEST(Detector, AWorkerThatIgnoresResetsLeaksInvisiblyBesideOthers) {
+    SimulatedWatch watch;
+    watch.server = slow(0, 0.01);
+    watch.beside = [](SocketSample& sample, Duration at, std::uint32_t) {
+        const auto leaked = static_cast<std::uint32_t>(20 * std::clamp(to_seconds(at), 0.0, 25.0));
+        sample.fds = 60 + leaked;
+        sample.fds_of_others = 70;
+        sample.owned = 100;
+    };
+    const auto [report, recording] = watch.run();
+    EXPECT_THAT(report.flags,
+                ElementsAre("FD_LEAK_INVISIBLE: 500 descriptors more than at the start that no TCP "
+                            "socket explains"));
+    std::istringstream lines{recording};
+    const auto replayed = replay_sockets(lines);
+    ASSERT_TRUE(replayed) << replayed.error().message;
+    EXPECT_EQ(replayed->flags, report.flags);
+}
+
+TEST(Detector, PredictsFromTheProcessThatIsTheFullestNow) {
+    SimulatedWatch watch;
+    watch.server = leaking(0.8);
+    watch.beside = [](SocketSample& sample, Duration at, std::uint32_t stuck) {
+        const bool worker = at > seconds(10);  // before, the master with its lower limit
+        sample.fds = worker ? 20 + stuck : 10;
+        sample.fd_limit = worker ? 8000 : 256;
+    };
+    const auto report = watch.judge();
+    ASSERT_TRUE(report.fd_eta);
+    EXPECT_NEAR(to_seconds(*report.fd_eta) / ((8000 - 20 - 0.8 * 1000) / (0.8 * 40)), 1, 0.15);
+}
+
 TEST(Detector, ALeakUntilNoDescriptorIsLeft) {
     SimulatedWatch watch;
     std::uint32_t used = 7;

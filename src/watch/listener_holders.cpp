@@ -1,0 +1,71 @@
+#include "watch/listener_holders.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "watch/attribution.hpp"
+#include "watch/process.hpp"
+
+namespace loadline {
+namespace {
+
+constexpr Duration search_every = std::chrono::seconds{5};
+constexpr Duration search_for_successor_after = std::chrono::seconds{1};
+
+/// Without a limit none of it is used.
+double share_of(std::uint32_t fds, const std::optional<std::uint64_t>& limit) {
+    return limit && *limit > 0 ? static_cast<double>(fds) / static_cast<double>(*limit) : 0;
+}
+
+}  // namespace
+
+void ListenerHolders::begin(const std::vector<int>& pids, std::set<std::uint32_t> inodes) {
+    inodes_ = std::move(inodes);
+    first_ = pids.empty() ? 0 : pids.front();
+    limits_.clear();
+    for (const int pid : pids) limits_[pid] = fd_limit(pid);
+    search_at_ = {};
+}
+
+void ListenerHolders::read_limits() {
+    for (auto& [pid, limit] : limits_) limit = fd_limit(pid);
+}
+
+std::optional<OpenDescriptors> ListenerHolders::look(TimePoint now) {
+    if (first_ != 0 && now >= search_at_) {
+        search_at_ = now + search_every;
+        find_workers();
+    }
+    std::optional<OpenDescriptors> open;
+    std::uint64_t sum = 0;
+    for (const auto& [pid, limit] : limits_) {
+        const auto fds = open_fds(pid);
+        if (!fds) {
+            search_at_ = std::min(search_at_, now + search_for_successor_after);
+            continue;
+        }
+        sum += *fds;
+        const bool fuller = !open || share_of(*fds, limit) > share_of(open->fds, open->limit) ||
+                            (limit == open->limit && *fds > open->fds);
+        if (fuller) open = OpenDescriptors{*fds, limit, 0};
+    }
+    if (open) open->of_others = static_cast<std::uint32_t>(sum - open->fds);
+    return open;
+}
+
+/// A process that has just been forked holds what its parent does until it runs another program:
+/// so those that are known are asked again.
+void ListenerHolders::find_workers() {
+    std::set<int> candidates;
+    for (const auto& [pid, limit] : limits_) candidates.insert(pid);
+    for (const int pid : process_tree(first_)) candidates.insert(pid);
+    std::map<int, std::optional<std::uint64_t>> found;
+    for (const int pid : candidates) {
+        if (pid != first_ && !holds_socket(pid, inodes_)) continue;
+        const auto known = limits_.find(pid);
+        found[pid] = known == limits_.end() ? fd_limit(pid) : known->second;
+    }
+    limits_ = std::move(found);
+}
+
+}  // namespace loadline

@@ -1,0 +1,41 @@
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/time.hpp"
+
+namespace loadline {
+
+/// The open descriptors of some processes.
+struct OpenDescriptors {
+    std::uint32_t fds = 0;               ///< of the one that has used the largest part of its limit
+    std::optional<std::uint64_t> limit;  ///< of the same; nothing: unlimited, or not readable
+    std::uint32_t of_others = 0;         ///< of the others, summed
+};
+
+/// The processes behind a listening socket: one, or a master and its workers. A look takes 2 us a
+/// process (Linux 6.2). Every 5 s, or a second after one of them has ended, those below the first
+/// one are asked whether they hold the socket, too: workers come and go. Not thread-safe.
+class ListenerHolders {
+public:
+    /// From now on these processes are followed, the first of them also where it is not visible
+    /// that it holds one of the sockets.
+    void begin(const std::vector<int>& pids, std::set<std::uint32_t> inodes);
+    /// Limits are those of the latest call; of new processes those of when they were found.
+    void read_limits();
+    /// Nothing when none is visible.
+    std::optional<OpenDescriptors> look(TimePoint now);
+
+private:
+    void find_workers();
+
+    std::set<std::uint32_t> inodes_;
+    int first_ = 0;
+    std::map<int, std::optional<std::uint64_t>> limits_;  ///< by process: all that are followed
+    TimePoint search_at_{};
+};
+
+}  // namespace loadline

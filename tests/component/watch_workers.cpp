@@ -1,0 +1,165 @@
+// The watcher beside a server of a master and its workers: processes of their own, so that their
+// descriptors are.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "watch/watcher.hpp"
+#include "watch_server.hpp"
+
+namespace loadline {
+namespace {
+
+using testing::ContainsRegex;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+/// A child that does something until it is killed.
+class Child {
+public:
+    explicit Child(const std::function<void()>& work) : pid_{::fork()} {
+        if (pid_ != 0) return;
+        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+        work();
+        for (;;) ::pause();
+    }
+    Child(Child&& other) noexcept : pid_{std::exchange(other.pid_, 0)} {}
+    Child& operator=(Child&&) = delete;
+    ~Child() { end(); }
+
+    int pid() const { return pid_; }
+    void end() {
+        if (pid_ <= 0) return;
+        ::kill(pid_, SIGKILL);
+        ::waitpid(std::exchange(pid_, 0), nullptr, 0);
+    }
+
+private:
+    pid_t pid_;
+};
+
+/// Accepts whatever comes, and closes what its clients have closed.
+void serve(const ListeningSocket& listening) {
+    std::vector<Fd> connections;
+    for (;;) {
+        std::vector<pollfd> events{{listening.get(), POLLIN, 0}};
+        for (const auto& connection : connections) events.push_back({connection.get(), POLLIN, 0});
+        ::poll(events.data(), events.size(), -1);
+        for (std::size_t i = events.size() - 1; i > 0; --i) {
+            if (events[i].revents != 0) {
+                connections.erase(connections.begin() + static_cast<std::ptrdiff_t>(i) - 1);
+            }
+        }
+        if (events[0].revents == 0) continue;
+        auto connection = listening.accept();  // another worker may have been faster
+        if (connection.get() >= 0) connections.push_back(std::move(connection));
+    }
+}
+
+/// Clients of their own process, as their descriptors are no server's.
+Child clients_of(ListeningSocket& listening, int count) {
+    return Child{[&, count] {
+        std::vector<Fd> clients;
+        for (int i = 0; i < count; ++i) clients.push_back(listening.connect());
+        listening.close();
+        for (;;) ::pause();
+    }};
+}
+
+WatchOptions options_of(std::uint16_t port) {
+    WatchOptions options;
+    options.port = port;
+    options.tau = milliseconds(300);
+    return options;
+}
+
+/// A load of the last second, in which the server was exercised.
+SocketReport finish(Watcher& watcher, TimePoint begin) {
+    LoadFacts load;
+    load.begin = begin;
+    load.end = Clock::now();
+    load.closes = 60;
+    load.settled = true;
+    return watcher.finish(std::move(load), {});
+}
+
+/// This process is the master: its pid is the lowest of all that hold the listening socket.
+class WatchWorkers : public testing::Test {
+protected:
+    void non_blocking() const {
+        const int flags = ::fcntl(listening_.get(), F_GETFL);
+        ::fcntl(listening_.get(), F_SETFL, flags | O_NONBLOCK);
+    }
+
+    ListeningSocket listening_;
+};
+
+TEST_F(WatchWorkers, ClientsThatLeaveThemAreNoInvisibleLeak) {
+    non_blocking();
+    const Child first{[&] { serve(listening_); }}, second{[&] { serve(listening_); }};
+    auto clients = clients_of(listening_, 60);
+    auto watcher = std::move(*Watcher::start(options_of(listening_.port())));
+    ASSERT_TRUE(wait_for(seconds(5), [&] { return watcher->latest()->owned == 60; }));
+    watcher = std::move(*Watcher::start(options_of(listening_.port())));
+    EXPECT_EQ(watcher->owner()->pid, ::getpid());
+    EXPECT_EQ(watcher->latest()->owned, 60U);
+    const auto begin = Clock::now();
+    std::this_thread::sleep_for(std::chrono::milliseconds{600});
+    clients.end();
+    ASSERT_TRUE(wait_for(seconds(5), [&] { return watcher->latest()->owned == 0; }));
+    EXPECT_THAT(finish(*watcher, begin).flags, IsEmpty());
+}
+
+TEST_F(WatchWorkers, OneThatHasNoDescriptorLeftIsExhausted) {
+    const Child worker{[&] {
+        const rlimit few{100, 100};
+        ::setrlimit(RLIMIT_NOFILE, &few);
+        std::vector<Fd> connections;
+        for (;;) {
+            auto connection = listening_.accept();
+            if (connection.get() >= 0) connections.push_back(std::move(connection));
+            if (connection.get() < 0 && errno == EMFILE) ::pause();
+        }
+    }};
+    const auto clients = clients_of(listening_, 120);
+    auto watcher = std::move(*Watcher::start(options_of(listening_.port())));
+    const auto begin = Clock::now();
+    EXPECT_TRUE(wait_for(seconds(5), [&] { return watcher->latest()->fds >= 100U; }));
+    EXPECT_EQ(watcher->latest()->fd_limit, 100U);
+    EXPECT_EQ(watcher->owner()->pid, ::getpid());  // still the master
+    const auto report = finish(*watcher, begin);
+    // One that it got from this process may have a number beyond its limit.
+    EXPECT_THAT(report.flags,
+                ElementsAre(ContainsRegex("^FD_EXHAUSTED: 10. of 100 file descriptors in use$")));
+    EXPECT_TRUE(report.fd_exhausted);
+}
+
+TEST_F(WatchWorkers, OneThatTakesThePlaceOfAnotherIsFound) {
+    Child first{[] {}};
+    auto watcher = std::move(*Watcher::start(options_of(listening_.port())));
+    const auto alone = *watcher->latest();
+    EXPECT_GT(alone.fds_of_others, 0U);
+    first.end();
+    EXPECT_TRUE(wait_for(seconds(5), [&] { return watcher->latest()->fds_of_others == 0; }));
+    const Child second{[] {}}, third{[] {}};
+    EXPECT_TRUE(wait_for(
+        seconds(15), [&] { return watcher->latest()->fds_of_others >= 2 * alone.fds_of_others; }));
+}
+
+TEST_F(WatchWorkers, AChildThatDoesNotHoldTheSocketIsNone) {
+    const Child helper{[&] { listening_.close(); }};
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    auto watcher = std::move(*Watcher::start(options_of(listening_.port())));
+    EXPECT_EQ(watcher->latest()->fds_of_others, 0U);
+}
+
+}  // namespace
+}  // namespace loadline

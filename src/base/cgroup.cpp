@@ -39,6 +39,29 @@ bool has_controller(std::string_view list, std::string_view name) {
     return false;
 }
 
+/// The hierarchies with the controller: for each the folder below /sys/fs/cgroup and the path.
+template <class Visit>
+void each_hierarchy(std::string_view proc_cgroup, std::string_view controller, Visit visit) {
+    each_line(proc_cgroup, [&](std::string_view line) {  // id:controllers:/path
+        const auto first = line.find(':'), second = line.find(':', first + 1);
+        if (first == std::string_view::npos || second == std::string_view::npos) return;
+        const auto controllers = line.substr(first + 1, second - first - 1);
+        const std::string path{line.substr(second + 1)};
+        if (controllers.empty()) {
+            visit(std::string{"/sys/fs/cgroup"}, path);
+        } else if (has_controller(controllers, controller)) {
+            visit(fmt::format("/sys/fs/cgroup/{}", controller), path);
+        }
+    });
+}
+
+bool has_process(const std::string& group, int pid) {
+    bool found = false;
+    each_line(read_text(group + "/cgroup.procs"),
+              [&, text = fmt::to_string(pid)](std::string_view line) { found |= line == text; });
+    return found;
+}
+
 /// The quota of one v1 group: -1 means none.
 std::optional<double> cores_of_v1(const std::string& folder) {
     const auto quota = read_text(folder + "/cpu.cfs_quota_us");
@@ -52,18 +75,33 @@ std::optional<double> cores_of_v1(const std::string& folder) {
 
 std::vector<std::string> cgroup_folders(std::string_view proc_cgroup, std::string_view controller) {
     std::vector<std::string> folders;
-    each_line(proc_cgroup, [&](std::string_view line) {  // id:controllers:/path
-        const auto first = line.find(':'), second = line.find(':', first + 1);
-        if (first == std::string_view::npos || second == std::string_view::npos) return;
-        const auto controllers = line.substr(first + 1, second - first - 1);
-        const std::string path{line.substr(second + 1)};
-        if (controllers.empty()) {
-            add_upwards("/sys/fs/cgroup", path, folders);
-        } else if (has_controller(controllers, controller)) {
-            add_upwards(fmt::format("/sys/fs/cgroup/{}", controller), path, folders);
-        }
+    each_hierarchy(proc_cgroup, controller, [&](const std::string& top, const std::string& path) {
+        add_upwards(top, path, folders);
     });
     return folders;
+}
+
+VisibleCgroups visible_cgroups(int pid, std::string_view controller, const std::string& root) {
+    VisibleCgroups groups;
+    const auto process = fmt::format("{}/proc/{}", root, pid);
+    const auto text = read_text(process + "/cgroup");
+    each_hierarchy(text, controller, [&](const std::string& top, const std::string& path) {
+        std::vector<std::string> upwards;
+        if (path.find("/..") == path.npos) add_upwards(root + top, path, upwards);
+        // Of a group that a container has for its own, the folder is the top of what it sees.
+        for (const auto& own : {root + top, process + "/root" + top}) {
+            if (!upwards.empty() && has_process(upwards.front(), pid)) break;
+            upwards = {own};
+        }
+        if (!has_process(upwards.front(), pid)) {
+            groups.hidden = true;
+            return;
+        }
+        groups.own.push_back(upwards.front());
+        groups.above.insert(groups.above.end(), upwards.begin() + 1, upwards.end());
+    });
+    groups.hidden = groups.hidden && groups.own.empty();
+    return groups;
 }
 
 std::vector<std::string> cpu_stat_files(std::string_view proc_self_cgroup) {
@@ -101,13 +139,15 @@ std::optional<double> cores_of_cpu_max(std::string_view text) {
     return quota / period;
 }
 
-std::optional<CpuQuota> cpu_quota(std::string_view proc_cgroup) {
+std::optional<CpuQuota> cpu_quota(const VisibleCgroups& groups) {
     std::optional<CpuQuota> smallest;
-    for (const auto& folder : cgroup_folders(proc_cgroup, "cpu")) {
-        auto cores = cores_of_cpu_max(read_text(folder + "/cpu.max"));
-        if (!cores) cores = cores_of_v1(folder);
-        if (cores && (!smallest || *cores < smallest->cores)) {
-            smallest = CpuQuota{*cores, folder + "/cpu.stat"};
+    for (const auto* folders : {&groups.own, &groups.above}) {
+        for (const auto& folder : *folders) {
+            auto cores = cores_of_cpu_max(read_text(folder + "/cpu.max"));
+            if (!cores) cores = cores_of_v1(folder);
+            if (cores && (!smallest || *cores < smallest->cores)) {
+                smallest = CpuQuota{*cores, folder + "/cpu.stat"};
+            }
         }
     }
     return smallest;

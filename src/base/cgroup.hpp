@@ -14,9 +14,23 @@ namespace loadline {
 /// no group says. Reads a few small files.
 std::optional<Duration> cgroup_throttled_time();
 
-/// The folders that may hold a controller's files, for the text of /proc/PID/cgroup: of the
+/// The folders that may hold a controller's files, for the text of our /proc/self/cgroup: of the
 /// group itself and of every group above it; v1 and v2.
 std::vector<std::string> cgroup_folders(std::string_view proc_cgroup, std::string_view controller);
+
+/// Where a process's groups can be read that have one controller.
+struct VisibleCgroups {
+    std::vector<std::string> own;    ///< folders of the group that it is in: of v1, of v2
+    std::vector<std::string> above;  ///< of the groups above those, as far as visible
+    bool hidden = false;             ///< it is in a group, but that is not visible from here
+};
+
+/// A folder is taken only where its cgroup.procs names the process: what /proc/PID/cgroup tells is
+/// as seen from our own group, and in a container /sys/fs/cgroup shows our own group and not that
+/// of a neighbour ("/../id"). Where it is not below our /sys/fs/cgroup, the process's own view is
+/// asked, /proc/PID/root/sys/fs/cgroup, which needs its user or CAP_SYS_PTRACE. `root`: of the
+/// file tree.
+VisibleCgroups visible_cgroups(int pid, std::string_view controller, const std::string& root = {});
 
 /// The cpu.stat files of the groups with the cpu controller.
 std::vector<std::string> cpu_stat_files(std::string_view proc_self_cgroup);
@@ -33,9 +47,9 @@ struct CpuQuota {
     std::string stat_file;  ///< its cpu.stat
 };
 
-/// The smallest quota over a process, from the text of its /proc/PID/cgroup; nothing when it
-/// has none, or none that is visible here.
-std::optional<CpuQuota> cpu_quota(std::string_view proc_cgroup);
+/// The smallest quota over a process, from its groups with the cpu controller; nothing when it has
+/// none, or none that is visible here.
+std::optional<CpuQuota> cpu_quota(const VisibleCgroups& groups);
 
 /// Cores of a cpu.max (v2): "50000 100000" is half a core. Nothing for "max".
 std::optional<double> cores_of_cpu_max(std::string_view text);

@@ -41,8 +41,8 @@ std::vector<int> threads_of(int pid) {
 }
 
 /// The file of a cgroup that counts OOM kills: of the group itself, as those above count others'.
-std::string oom_file_of(const std::string& proc_cgroup) {
-    for (const auto& folder : cgroup_folders(proc_cgroup, "memory")) {
+std::string oom_file_of(const VisibleCgroups& groups) {
+    for (const auto& folder : groups.own) {
         for (const char* name : {"/memory.events", "/memory.oom_control"}) {
             if (number_in(read_text(folder + name), "oom_kill")) return folder + name;
         }
@@ -120,6 +120,11 @@ std::optional<ProcessUse> ProcessMeter::look(std::optional<int> pid, Duration le
         if (add_process(each, use, seen)) ++use.processes;
     }
     add_limits(use, seen);
+    if (cgroup_hidden_) {
+        note(
+            "its cgroup (CPU quota, throttling, OOM kills): it is not visible from here; needs its "
+            "user or CAP_SYS_PTRACE, or loadline outside of containers");
+    }
     if (before_ && length > Duration{}) add_rates(use, seen, length);
     before_ = std::move(seen);
     return use;
@@ -138,9 +143,10 @@ void ProcessMeter::begin(int pid, const ProcessStat& stat) {
     pid_ = pid;
     start_ = stat.start;
     before_.reset();
-    const auto cgroup = read_text(proc(pid, "cgroup"));
-    quota_ = cpu_quota(cgroup);
-    const auto file = oom_file_of(cgroup);
+    const auto with_cpu = visible_cgroups(pid, "cpu"), with_memory = visible_cgroups(pid, "memory");
+    cgroup_hidden_ = with_cpu.hidden || with_memory.hidden;
+    quota_ = cpu_quota(with_cpu);
+    const auto file = oom_file_of(with_memory);
     if (file == oom_file_) return;  // in the same group the count goes on
     oom_file_ = file;
     oom_kills_.reset();

@@ -60,6 +60,7 @@ private:
     bool gone_ = false;
     std::optional<Seen> before_;
     std::optional<CpuQuota> quota_;
+    bool cgroup_hidden_ = false;
     std::string oom_file_;
     std::optional<std::uint64_t> oom_kills_;
     std::vector<std::string> not_seen_;

@@ -1,6 +1,11 @@
 #include "base/cgroup.hpp"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 namespace loadline {
 namespace {
@@ -37,6 +42,86 @@ TEST(CgroupFolders, AreThoseOfTheControllerAskedFor) {
     EXPECT_THAT(cgroup_folders("4:memory:/a/b\n1:cpu:/\n", "memory"),
                 ElementsAre("/sys/fs/cgroup/memory/a/b", "/sys/fs/cgroup/memory/a",
                             "/sys/fs/cgroup/memory"));
+}
+
+/// A file tree with the groups of a machine, as seen from somewhere.
+class VisibleCgroupsTest : public testing::Test {
+protected:
+    VisibleCgroupsTest() { std::filesystem::remove_all(root_); }
+    ~VisibleCgroupsTest() override { std::filesystem::remove_all(root_); }
+
+    void write(const std::string& path, const std::string& text) const {
+        const std::filesystem::path file{root_ + path};
+        std::filesystem::create_directories(file.parent_path());
+        std::ofstream{file} << text;
+    }
+    VisibleCgroups look(const char* controller) const {
+        auto groups = visible_cgroups(7, controller, root_);
+        for (auto* folders : {&groups.own, &groups.above}) {
+            for (auto& folder : *folders) folder.erase(0, root_.size());
+        }
+        return groups;
+    }
+
+    const std::string root_ = testing::TempDir() + "loadline-cgroups-" + std::to_string(::getpid());
+};
+
+TEST_F(VisibleCgroupsTest, AreThoseOnTheWayUp) {
+    write("/proc/7/cgroup", "0::/kube/pod7\n");
+    write("/sys/fs/cgroup/kube/pod7/cgroup.procs", "6\n7\n");
+    write("/sys/fs/cgroup/kube/cpu.max", "50000 100000\n");
+    write("/sys/fs/cgroup/kube/pod7/cpu.max", "max 100000\n");
+    const auto groups = look("cpu");
+    EXPECT_THAT(groups.own, ElementsAre("/sys/fs/cgroup/kube/pod7"));
+    EXPECT_THAT(groups.above, ElementsAre("/sys/fs/cgroup/kube", "/sys/fs/cgroup"));
+    EXPECT_FALSE(groups.hidden);
+    EXPECT_EQ(cpu_quota(visible_cgroups(7, "cpu", root_)).value().cores, 0.5);
+}
+
+TEST_F(VisibleCgroupsTest, OfVersion1AreThoseOfTheController) {
+    write("/proc/7/cgroup", "4:memory:/a\n1:cpu,cpuacct:/b\n0::/\n");
+    write("/sys/fs/cgroup/cpu/b/cgroup.procs", "7\n");
+    const auto groups = look("cpu");
+    EXPECT_THAT(groups.own, ElementsAre("/sys/fs/cgroup/cpu/b"));
+    EXPECT_THAT(groups.above, ElementsAre("/sys/fs/cgroup/cpu"));
+    EXPECT_FALSE(groups.hidden);
+}
+
+TEST_F(VisibleCgroupsTest, OurOwnIsNotTakenForThatOfANeighbour) {
+    // With a cgroup namespace of ours, and without: a bind mount shows our group as the top.
+    for (const char* path : {"/../target", "/docker/target"}) {
+        SCOPED_TRACE(path);
+        write("/proc/7/cgroup", std::string{"0::"} + path + "\n");
+        write("/sys/fs/cgroup/cgroup.procs", "1\n77\n");
+        write("/sys/fs/cgroup/cpu.max", "10000 100000\n");
+        const auto groups = look("cpu");
+        EXPECT_THAT(groups.own, IsEmpty());
+        EXPECT_THAT(groups.above, IsEmpty());
+        EXPECT_TRUE(groups.hidden);
+        EXPECT_FALSE(cpu_quota(groups));
+    }
+}
+
+TEST_F(VisibleCgroupsTest, ANeighboursOwnViewShowsItsGroup) {
+    write("/proc/7/cgroup", "0::/../target\n");
+    write("/sys/fs/cgroup/cgroup.procs", "1\n");
+    write("/proc/7/root/sys/fs/cgroup/cgroup.procs", "7\n");
+    const auto groups = look("memory");
+    EXPECT_THAT(groups.own, ElementsAre("/proc/7/root/sys/fs/cgroup"));
+    EXPECT_THAT(groups.above, IsEmpty());
+    EXPECT_FALSE(groups.hidden);
+}
+
+TEST_F(VisibleCgroupsTest, OursIsTheTopWhereTheTargetIsInItToo) {
+    write("/proc/7/cgroup", "4:memory:/docker/both\n");
+    write("/sys/fs/cgroup/memory/cgroup.procs", "7\n");
+    EXPECT_THAT(look("memory").own, ElementsAre("/sys/fs/cgroup/memory"));
+}
+
+TEST_F(VisibleCgroupsTest, NoGroupIsNoneHidden) {
+    EXPECT_FALSE(look("cpu").hidden);
+    write("/proc/7/cgroup", "4:memory:/a\n");
+    EXPECT_FALSE(look("cpu").hidden);
 }
 
 TEST(NumberIn, TakesWholeKeysAlone) {

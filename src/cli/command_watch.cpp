@@ -154,6 +154,9 @@ int watch_command(const WatchCommandOptions& options, std::ostream& out) {
     }
     if (stream) watch.tell_all = [&] { return stream->take_loss(); };
     auto started = Watcher::start(watch);
+    if (!started && options.pid) {
+        return fail(usage_error("--pid: " + started.error().message));
+    }
     if (!started) return fail(started.error());
     auto& watcher = **started;
     if (const auto trouble = watcher.trouble(); !trouble.empty()) log_warn(trouble);

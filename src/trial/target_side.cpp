@@ -77,12 +77,14 @@ void TargetSide::follow_stream() {
     sockets_ = std::move(follower);
 }
 
-/// Watches the port that was asked for; else that of a target on this machine.
+/// Watches the port that was asked for; else that of a target on this machine, whatever the
+/// address, if its process was named.
 void TargetSide::watch_here() {
     auto port = options_.watch_port ? options_.watch_port : plan_.watch_port;
     if (!port) {
         for (const auto& target : plan_.targets) {
-            const bool visible = options_.watch_container_pid || loopback(target.url);
+            const bool visible =
+                options_.watch_pid || options_.watch_container_pid || loopback(target.url);
             if (!target.url.is_redis() && !target.url.is_unix() && visible) {
                 port = target.url.port;
                 break;
@@ -105,6 +107,7 @@ void TargetSide::watch_here() {
         sockets_ = std::move(*started);
     } else {
         not_watched_ = started.error().message;
+        if (options_.watch_pid) refused_ = usage_error("--watch-pid: " + not_watched_);
     }
 }
 

@@ -25,11 +25,15 @@ namespace loadline {
 class TargetSide {
 public:
     /// Starts what plan and options ask for; what cannot be watched is no error, but told in the
-    /// result. `zero`: the start of the run, from which the probes' instants count.
+    /// result, unless it is `refused`. `zero`: the start of the run, from which the probes'
+    /// instants count.
     TargetSide(const Plan& plan, const TrialOptions& options, const Observer& observer,
                TimePoint zero);
     TargetSide(const TargetSide&) = delete;
     TargetSide& operator=(const TargetSide&) = delete;
+
+    /// The usage error of a process that was named and is not the one behind the port.
+    const std::optional<Error>& refused() const { return refused_; }
 
     /// Where the load goes: to be called before it begins.
     void connected_to(const std::vector<TargetAddresses>& addresses);
@@ -70,6 +74,7 @@ private:
     std::shared_ptr<OwnSockets> own_sockets_ = std::make_shared<OwnSockets>();
     std::unique_ptr<SocketSource> sockets_;  ///< null: `not_watched_` says why
     std::string not_watched_;
+    std::optional<Error> refused_;
     std::optional<Mirror> mirror_;         ///< where the sockets cannot be watched
     std::unique_ptr<TargetWatch> target_;  ///< asks sockets_ whose process it is
     std::optional<TargetSecond> before_;   ///< what was seen between two windows

@@ -100,6 +100,7 @@ Result<std::unique_ptr<TrialStage>> TrialStage::open(std::shared_ptr<const Plan>
                                                      const TrialOptions& options,
                                                      Observer observer) {
     std::unique_ptr<TrialStage> stage{new TrialStage{plan, options, std::move(observer)}};
+    if (const auto& refused = stage->target_.refused()) return *refused;
     EngineOptions engine;
     engine.threads = options.threads;
     // A closed model says itself how many users there are, and what they may open.

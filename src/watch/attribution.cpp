@@ -114,13 +114,13 @@ std::vector<int> find_holders(const std::set<std::uint32_t>& inodes) {
     std::error_code ec;
     for (fs::directory_iterator entry{"/proc", ec}, end; !ec && entry != end; entry.increment(ec)) {
         const auto pid = pid_of(entry->path());
-        if (pid && holds_socket(*pid, inodes)) holders.push_back(*pid);
+        if (pid && holds_socket(*pid, inodes).value_or(false)) holders.push_back(*pid);
     }
     std::sort(holders.begin(), holders.end());
     return holders;
 }
 
-bool holds_socket(int pid, const std::set<std::uint32_t>& inodes) {
+std::optional<bool> holds_socket(int pid, const std::set<std::uint32_t>& inodes) {
     std::error_code hidden;
     const fs::path folder{fmt::format("/proc/{}/fd", pid)};
     for (fs::directory_iterator fd{folder, hidden}, end; !hidden && fd != end;
@@ -130,6 +130,7 @@ bool holds_socket(int pid, const std::set<std::uint32_t>& inodes) {
         if (length <= 0) continue;  // closed meanwhile
         if (inodes.contains(inode_of({link.data(), static_cast<std::size_t>(length)}))) return true;
     }
+    if (hidden) return {};
     return false;
 }
 

@@ -21,8 +21,9 @@ std::optional<ProcessInfo> find_owner(std::uint32_t inode);
 /// All processes that hold one of these sockets, lowest first, found in the same way.
 std::vector<int> find_holders(const std::set<std::uint32_t>& inodes);
 
-/// Whether the process holds one of these sockets, as far as its descriptors may be listed.
-bool holds_socket(int pid, const std::set<std::uint32_t>& inodes);
+/// Whether the process holds one of these sockets; nothing where its descriptors may not be
+/// listed, or it is gone.
+std::optional<bool> holds_socket(int pid, const std::set<std::uint32_t>& inodes);
 
 /// Command line of a process as `printable_command` shows it; empty when it is gone,
 /// hidden or a kernel thread.

@@ -61,7 +61,7 @@ void ListenerHolders::find_workers() {
     for (const int pid : process_tree(first_)) candidates.insert(pid);
     std::map<int, std::optional<std::uint64_t>> found;
     for (const int pid : candidates) {
-        if (pid != first_ && !holds_socket(pid, inodes_)) continue;
+        if (pid != first_ && !holds_socket(pid, inodes_).value_or(false)) continue;
         const auto known = limits_.find(pid);
         found[pid] = known == limits_.end() ? fd_limit(pid) : known->second;
     }

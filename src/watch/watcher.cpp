@@ -32,6 +32,24 @@ SocketSample count(const std::vector<SocketRecord>& sockets) {
     return sample;
 }
 
+/// Why this process cannot be the one behind the port; nothing where it may be.
+std::optional<Error> wrong_pid(int pid, std::uint16_t port,
+                               const std::vector<SocketRecord>& sockets) {
+    std::set<std::uint32_t> listening, all;
+    for (const auto& socket : sockets) {
+        if (socket.inode == 0) continue;
+        all.insert(socket.inode);
+        if (socket.state == TcpState::listen) listening.insert(socket.inode);
+    }
+    if (listening.empty() || holds_socket(pid, all).value_or(true)) return {};
+    const auto holders = find_holders(listening);
+    return usage_error(fmt::format(
+        "process {} ({}) holds no socket of port {}\n   hint: {}", pid, command_of(pid), port,
+        holders.empty() ? "who holds one is not visible from here; leave the option away"
+                        : fmt::format("process {} listens there: {}", holders.front(),
+                                      command_of(holders.front()))));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Watcher>> Watcher::start(const WatchOptions& options) {
@@ -45,6 +63,11 @@ Result<std::unique_ptr<Watcher>> Watcher::start(const WatchOptions& options) {
         return usage_error("the socket tau must be above zero");
     }
     std::unique_ptr<Watcher> watcher{new Watcher{options}};
+    if (options.pid) {
+        const auto sockets = watcher->table_.read();
+        const auto wrong = sockets ? wrong_pid(*options.pid, options.port, *sockets) : std::nullopt;
+        if (wrong) return *wrong;
+    }
     watcher->sample();
     watcher->thread_ =
         std::jthread{[w = watcher.get()](const std::stop_token& stop) { w->run(stop); }};

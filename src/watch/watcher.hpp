@@ -60,8 +60,8 @@ class Watcher : public SocketSource {
 public:
     /// Takes the first sample before it returns, so that sockets from before the load are
     /// known: start it before the first connection. What cannot be seen is not an error
-    /// here but UNKNOWN at the end. Usage error: port 0, a pid that does not exist, a tau
-    /// that is not above zero.
+    /// here but UNKNOWN at the end. Usage error: port 0, a pid that does not exist, or that
+    /// surely holds no socket of the port, a tau that is not above zero.
     static Result<std::unique_ptr<Watcher>> start(const WatchOptions& options);
     ~Watcher() override;
 

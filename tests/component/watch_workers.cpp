@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -152,6 +153,27 @@ TEST_F(WatchWorkers, OneThatTakesThePlaceOfAnotherIsFound) {
     const Child second{[] {}}, third{[] {}};
     EXPECT_TRUE(wait_for(
         seconds(15), [&] { return watcher->latest()->fds_of_others >= 2 * alone.fds_of_others; }));
+}
+
+TEST_F(WatchWorkers, OneOfThemMayBeNamedAndAStrangerMayNot) {
+    const Child worker{[] {}}, stranger{[&] { listening_.close(); }};
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    auto options = options_of(listening_.port());
+    options.pid = worker.pid();
+    const auto watcher = Watcher::start(options);
+    ASSERT_TRUE(watcher.has_value()) << watcher.error().message;
+    EXPECT_EQ((*watcher)->owner()->pid, worker.pid());
+    EXPECT_EQ((*watcher)->latest()->fds_of_others, 0U);
+
+    options.pid = stranger.pid();
+    const auto refused = Watcher::start(options);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().kind, ErrorKind::usage);
+    const auto command = command_of(::getpid());  // a child's, too: it runs no other program
+    EXPECT_EQ(refused.error().message,
+              fmt::format("process {} ({}) holds no socket of port {}\n"
+                          "   hint: process {} listens there: {}",
+                          stranger.pid(), command, listening_.port(), ::getpid(), command));
 }
 
 TEST_F(WatchWorkers, AChildThatDoesNotHoldTheSocketIsNone) {

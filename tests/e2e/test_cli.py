@@ -101,6 +101,20 @@ class OneLiner(AgainstNginx):
         self.assertEqual(effective["load"]["duration"], "1s")
 
 
+class NamedProcess(AgainstNginx):
+    def sockets_of(self, url, *flags):
+        self.run_into_folder(url, "-d1s", "--socket-tau", "500ms", *flags)
+        return self.summary()["results"]["sockets"]
+
+    def test_it_is_the_one_that_is_watched(self):
+        self.assertEqual(self.sockets_of(self.nginx.url, "--watch-pid", self.nginx.pid)["pid"], self.nginx.pid)
+
+    def test_it_makes_a_target_visible_that_is_not_on_loopback_by_its_address(self):
+        url = f"http://[::ffff:127.0.0.1]:{self.nginx.port}"  # not known as loopback's
+        named = self.sockets_of(url, "--allow-host", "::ffff:127.0.0.1", "--watch-pid", self.nginx.pid)
+        self.assertEqual(named["pid"], self.nginx.pid)
+
+
 class Verdicts(AgainstNginx):
     def test_an_slo_that_cannot_hold_fails_and_is_named(self):
         scenario = one_request(self.nginx.url, slo=["p99 < 5s", "errors < 0.1%"])
@@ -148,6 +162,16 @@ class Refusals(AgainstNginx):
                          "--watch-container-pid: no process 2147483646 is visible here")
         self.refused(self.loadline("run", scenario, "--watch-container-pid", self.nginx.pid, "--no-watch"),
                      "--watch-container-pid and --no-watch exclude each other")
+
+    def test_a_process_that_does_not_hold_the_port_is_refused_and_the_one_that_does_is_named(self):
+        scenario = self.scenario(one_request(self.nginx.url))
+        stranger = os.getpid()
+        for command in (["run", scenario, "--watch-pid"], ["search", scenario, "--watch-pid"],
+                        ["watch", "--port", self.nginx.port, "--pid"]):
+            with self.subTest(command=command):
+                self.refused(self.loadline(*command, stranger), f"{command[-1]}: process {stranger} (",
+                             f" holds no socket of port {self.nginx.port}",
+                             f"hint: process {self.nginx.pid} listens there: ")
 
     def test_a_flag_that_cannot_be_read_is_named(self):
         scenario = self.scenario(one_request(self.nginx.url))

@@ -13,7 +13,10 @@
 #include <fstream>
 #include <iterator>
 #include <sstream>
+#include <utility>
 #include <vector>
+
+#include "base/procfs.hpp"
 
 namespace loadline {
 namespace {
@@ -117,7 +120,19 @@ std::vector<int> find_holders(const std::set<std::uint32_t>& inodes) {
         if (pid && holds_socket(*pid, inodes).value_or(false)) holders.push_back(*pid);
     }
     std::sort(holders.begin(), holders.end());
-    return holders;
+    return without_keepers(std::move(holders),
+                           [](int pid) { return read_text(fmt::format("/proc/{}/cgroup", pid)); });
+}
+
+std::vector<int> without_keepers(std::vector<int> holders,
+                                 const std::function<std::string(int)>& cgroup_of) {
+    if (holders.size() < 2) return holders;
+    const auto keepers = cgroup_of(holders.front());
+    std::vector<int> others;
+    for (const int pid : holders) {
+        if (cgroup_of(pid) != keepers) others.push_back(pid);
+    }
+    return others.empty() ? holders : others;
 }
 
 std::optional<bool> holds_socket(int pid, const std::set<std::uint32_t>& inodes) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,12 +15,20 @@ struct ProcessInfo {
     std::string command;  ///< as command_of
 };
 
-/// The process with the lowest pid that holds the socket with this inode, found in
-/// /proc/*/fd: needs the same user, or CAP_SYS_PTRACE. Nothing when none is visible.
+/// The process with the lowest pid that holds the socket with this inode, and does not only keep
+/// it, found in /proc/*/fd: needs the same user, or CAP_SYS_PTRACE. Nothing when none is visible.
 std::optional<ProcessInfo> find_owner(std::uint32_t inode);
 
-/// All processes that hold one of these sockets, lowest first, found in the same way.
+/// All processes that hold one of these sockets, lowest first, found in the same way; without
+/// those that only keep it.
 std::vector<int> find_holders(const std::set<std::uint32_t>& inodes);
+
+/// Of the processes that hold a socket, lowest first, those that serve it. Who opens it for a
+/// service and keeps it (systemd, as pid 1 or of a user) was there before the service, and in a
+/// cgroup of its own. So where there is another cgroup than that of the lowest pid, those in the
+/// latter are left out. A master has the cgroup of its workers, also as pid 1 of a container.
+std::vector<int> without_keepers(std::vector<int> holders,
+                                 const std::function<std::string(int pid)>& cgroup_of);
 
 /// Whether the process holds one of these sockets; nothing where its descriptors may not be
 /// listed, or it is gone.

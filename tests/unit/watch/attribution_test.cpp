@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
 
 namespace loadline {
 namespace {
@@ -43,6 +46,29 @@ TEST(PrintableCommand, JoinsArgumentsAndMasksSecrets) {
 TEST(PrintableCommand, IsAtMost200CharactersLong) {
     EXPECT_EQ(shown(std::string(200, 'x')), std::string(200, 'x'));
     EXPECT_EQ(shown(std::string(201, 'x')), std::string(197, 'x') + "...");
+}
+
+TEST(WithoutKeepers, TheServiceIsTakenAndNotWhoOpenedItsSocket) {
+    const struct {
+        const char* what;
+        std::map<int, std::string> holders;  // by pid: the cgroup
+        std::vector<int> serving;
+    } rows[] = {
+        {"nobody is visible", {}, {}},
+        {"one", {{42, "/a"}}, {42}},
+        {"systemd, before the service runs", {{1, "/init.scope"}}, {1}},
+        {"systemd and a service", {{1, "/init.scope"}, {42, "/system.slice/shop"}}, {42}},
+        {"and with workers", {{1, "/init.scope"}, {42, "/shop"}, {43, "/shop"}}, {42, 43}},
+        {"a user's systemd", {{900, "/user/init.scope"}, {950, "/user/app/shop"}}, {950}},
+        {"a container's master", {{1, "/"}, {7, "/"}, {8, "/"}}, {1, 7, 8}},
+        {"without cgroups", {{1, ""}, {7, ""}}, {1, 7}},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(row.what);
+        std::vector<int> pids;
+        for (const auto& [pid, cgroup] : row.holders) pids.push_back(pid);
+        EXPECT_EQ(without_keepers(pids, [&](int pid) { return row.holders.at(pid); }), row.serving);
+    }
 }
 
 TEST(Attribution, ReadsThisProcess) {

@@ -52,9 +52,17 @@ void TargetSide::watch_sockets() {
         not_watched_ = "--no-watch";
     } else if (options_.watch_from) {
         follow_stream();
+    } else if (!wanted()) {
+        not_watched_ = R"(the scenario's "watch" says "close_wait": false)";
     } else {
         watch_here();
     }
+}
+
+/// Who names a port or a process on the command line wants it watched, whatever the scenario says.
+bool TargetSide::wanted() const {
+    const bool asked = options_.watch_port || options_.watch_pid || options_.watch_container_pid;
+    return options_.watch && (plan_.watch_sockets || asked);
 }
 
 /// Follows the watcher beside the server. Without it the load runs all the same: the word will
@@ -171,7 +179,7 @@ std::optional<TargetSecond> TargetSide::take_target() {
 }
 
 void TargetSide::connected_to(const std::vector<TargetAddresses>& addresses) {
-    if (!options_.watch || sockets_) return;
+    if (!wanted() || sockets_) return;
     std::vector<std::string> http;
     for (std::size_t i = 0; i < plan_.targets.size(); ++i) {
         const auto& found = addresses[i].addresses;

@@ -57,6 +57,7 @@ public:
     std::vector<std::string> not_seen() const;
 
 private:
+    bool wanted() const;
     void watch_sockets();
     void follow_stream();
     void watch_here();

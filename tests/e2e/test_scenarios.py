@@ -133,6 +133,32 @@ class Wrong(WithMissiond):
                                  "4 errors; nothing was sent")
 
 
+class CloseWaitFalse(CliCase):
+    def setUp(self):
+        super().setUp()
+        self.service = rig.Missiond("--fault", "leak-close-wait=100%")
+        self.addCleanup(self.service.stop)
+
+    def run_unwatched(self, *words):
+        path = self.scenario({
+            "loadline": 1, "name": "unwatched", "targets": {"service": self.service.url}, "connections": "per-request",
+            "load": {"rate": "300/s", "duration": "1s"}, "watch": {"port": self.service.port, "close_wait": False},
+            "journeys": {"look": {"steps": [{"name": "look", "http": "GET service/healthz/live"}]}}})
+        done = self.run_into_folder("run", path, "--strict-sockets", "--socket-tau", "300ms", *PATIENT_SLOS, *words)
+        return done, self.summary()["results"]
+
+    def test_the_sockets_of_a_server_that_leaks_are_neither_watched_nor_judged(self):
+        done, results = self.run_unwatched()
+        self.ended(done, 0)
+        self.assertNotIn("sockets", results, "nor by our own ends of the connections")
+        self.assertEqual(results["not_watched"], 'the scenario\'s "watch" says "close_wait": false')
+
+    def test_a_port_on_the_command_line_is_stronger(self):
+        done, results = self.run_unwatched("--watch-port", self.service.port)
+        self.ended(done, 1)
+        self.assertEqual(results["sockets"]["word"], "SUSPECT")
+
+
 class Secrets(CliCase):
     def assert_unseen(self, secret, done):
         self.assertNotIn(secret, done.out)

@@ -162,10 +162,12 @@ TEST(Compile, ReadsUsersAsNumberAndAsCount) {
                      2.5);
 }
 
-TEST(Compile, WatchWithoutCloseWaitWatchesNothing) {
+TEST(Compile, WatchWithoutCloseWaitKeepsThePortAndWatchesNoSockets) {
     const auto plan = plan_of(around(R"({"name": "s", "http": "GET web/"})",
                                      R"("watch": {"port": 8080, "close_wait": false},)"));
-    EXPECT_FALSE(plan->watch_port);
+    EXPECT_EQ(plan->watch_port, 8080);  // for a --watch-pid, which is stronger
+    EXPECT_FALSE(plan->watch_sockets);
+    EXPECT_TRUE(plan_of(around(R"({"name": "s", "http": "GET web/"})"))->watch_sockets);
 }
 
 TEST(Compile, FlagsWin) {

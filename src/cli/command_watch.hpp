@@ -31,7 +31,7 @@ struct WatchCommandOptions {
 /// watch, not the report. Knows nothing of a load: see `judge_alone`. With `send_to` a Redis
 /// stream gets every sample too; whether Redis takes them changes nothing here.
 ///
-/// Exit codes: 1 what `fails`; 4 INCONCLUSIVE, NOT_EXERCISED or UNKNOWN; 0 any other word; 3 when
+/// Exit codes: 1 what `fails`; 4 INCONCLUSIVE or UNKNOWN; 0 any other word; 3 when
 /// nothing listens on the port (with `send_to` it may come later), 2 for a usage error or a file
 /// that is no recording: then the reason is on stderr.
 int watch_command(const WatchCommandOptions& options, std::ostream& out);

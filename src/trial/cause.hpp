@@ -56,9 +56,9 @@ struct CauseContext {
 ///   run_queue             its threads waited for a core, half a second each second or more,
 ///                         and not for the two above
 ///   retransmits           1 % of the TCP segments
-///   http_502, http_504, http_5xx, http_4xx, connect_refused, connect_timeout, reset,
-///   closed_early, tls_error, protocol_error, check_failed, capture_failed, redis_error,
-///   redis_moved, resolve_error
+///   http_502, http_503, http_504, http_5xx (the others), http_4xx, connect_refused,
+///   connect_timeout, reset, closed_early, tls_error, protocol_error, check_failed,
+///   capture_failed, redis_error, redis_moved, resolve_error
 ///                         at least 5, and 0.1 % of the exchanges
 ///   upstream_slow, proxy_slow
 ///                         where a clause of latency broke: at least 5 answers, and 0.1 % of the

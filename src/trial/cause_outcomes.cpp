@@ -27,10 +27,11 @@ std::uint64_t all_of(const CauseSide& side) {
     return side.outcomes[static_cast<std::size_t>(outcome)];
 }
 
-/// The 5xx but 502 and 504.
-std::uint64_t own_errors(const CauseSide& side) {
+/// The 5xx but those that have a code of their own.
+std::uint64_t other_5xx(const CauseSide& side) {
+    const auto& origins = side.origins;
     const auto all = all_of<Outcome::http_5xx>(side);
-    return all - std::min(all, side.origins.http_502 + side.origins.http_504);
+    return all - std::min(all, origins.http_502 + origins.http_503 + origins.http_504);
 }
 
 constexpr Kind kinds[] = {
@@ -41,7 +42,10 @@ constexpr Kind kinds[] = {
     {"http_504", Outcome::http_5xx,
      "were answered 504 by a proxy, as the application behind it did not answer in time",
      "HTTP 504", [](const CauseSide& side) { return side.origins.http_504; }},
-    {"http_5xx", Outcome::http_5xx, "were answered 5xx", "", own_errors},
+    {"http_503", Outcome::http_5xx,
+     "were refused with 503 by the service's own queue or limit (not lost in the kernel)",
+     "HTTP 503", [](const CauseSide& side) { return side.origins.http_503; }},
+    {"http_5xx", Outcome::http_5xx, "were answered 5xx", "", other_5xx},
     {"http_4xx", Outcome::http_4xx, "were answered 4xx", "", all_of<Outcome::http_4xx>},
     {"connect_refused", Outcome::connect_refused,
      "found nobody listening, or a backlog that refuses", "", all_of<Outcome::connect_refused>},
@@ -66,16 +70,25 @@ constexpr Kind kinds[] = {
      all_of<Outcome::resolve_error>},
 };
 
+/// Whether an example is of this kind. Of the other 5xx it must have no status that is a kind.
+bool is_of(const Kind& kind, Outcome outcome, std::string_view text) {
+    if (outcome != kind.outcome) return false;
+    const std::string_view status = kind.status;
+    if (!status.empty()) return text.starts_with(status);
+    return std::none_of(std::begin(kinds), std::end(kinds), [&](const Kind& other) {
+        return other.outcome == outcome && *other.status != '\0' && text.starts_with(other.status);
+    });
+}
+
 /// What the service said first, without the outcome's own name before it.
 std::string first_example(const CauseContext& context, const Kind& kind) {
     constexpr std::size_t most = 80;
     const auto name = to_string(kind.outcome);
     for (const auto& example : context.examples) {
-        if (example.outcome != kind.outcome) continue;
         std::string_view text = example.text;
         if (text.starts_with(name)) text.remove_prefix(name.size());
         text.remove_prefix(std::min(text.find_first_not_of(": "), text.size()));
-        if (text.empty() || !text.starts_with(kind.status)) continue;
+        if (text.empty() || !is_of(kind, example.outcome, text)) continue;
         return fmt::format("; the first: {}{}", text.substr(0, most),
                            text.size() > most ? "..." : "");
     }

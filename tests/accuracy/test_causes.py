@@ -71,9 +71,22 @@ class Causes(CauseCase):
 
     @tried_again
     def test_a_surge_beyond_the_services_own_queue_is_503_and_dated(self):
-        found = self.assert_first(self.surge("capacity=400/s", "queue=32"), "http_5xx", "HTTP 503")
+        found = self.assert_first(self.surge("capacity=400/s", "queue=32"), "http_503",
+                                  "refused with 503 by the service's own queue or limit", "HTTP 503")
         # The ramp of 50/s each second passes 400/s in the 10th second; 32 requests later the queue is full.
         self.assertTrue(400 <= found["rate_per_s"] <= 520, found)
+
+    @tried_again
+    def test_a_queue_of_1024_that_runs_over_is_503(self):
+        with rig.Missiond("--fault", "capacity=400/s", "--fault", "queue=1024") as service:
+            done = self.run_load(service.url, [{"name": "list", "http": "GET service/missions", "timeout": "5s"}],
+                                 {"rate": "200/s", "drain": "3s", "stages": [
+                                     {"hold": "3s"}, {"to": "1500/s", "over": "0"}, {"hold": "3s"}]})
+        found = next((finding for finding in done[1]["cause"]["findings"] if finding["code"] == "http_503"), None)
+        self.assertIsNotNone(found, done[3])
+        # 1100/s more than it serves: the queue is full in the first second of the surge, or in the next one.
+        self.assertTrue(4 <= found["since_s"] <= 5.1, found)
+        self.assertNotIn("accept_queue", [finding["code"] for finding in done[1]["cause"]["findings"]])
 
     @tried_again
     def test_a_surge_beyond_the_accept_queue_is_the_kernels_and_dated(self):

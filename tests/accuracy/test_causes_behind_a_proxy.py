@@ -66,7 +66,7 @@ class Proxy(CauseCase):
         with rig.Missiond("--fault", "capacity=100/s", "--fault", "queue=5") as service, proxy_to(service) as proxy:
             done = self.run_load(proxy.url, LIST, {"rate": "50/s", "stages": [
                 {"hold": "4s"}, {"to": "200/s", "over": "0"}, {"hold": "3s"}], "drain": "1s"})
-        self.assert_first(done, "http_5xx", "HTTP 503")
+        self.assert_first(done, "http_503", "HTTP 503")
 
     @tried_again
     def test_a_slow_application(self):

@@ -54,7 +54,7 @@ class Searches(CauseCase):
         with rig.Missiond("--fault", "capacity=200/s", "--fault", "queue=16") as service:
             results, out = self.search(service.url, {"name": "list", "http": "GET service/missions"},
                                        "--start-rate", "100/s")
-        found = self.assert_named(results, out, "http_5xx", "HTTP 503", "in the good probe")
+        found = self.assert_named(results, out, "http_503", "HTTP 503", "in the good probe")
         self.assert_rates(results, found, 200)
         self.assertNotIn("not_seen", results)
 

@@ -151,21 +151,36 @@ TEST(CompareSides, NamesOutcomesByKindMostFrequentFirstAndBehindEverythingElse) 
 TEST(CompareSides, TellsAProxysErrorsFromTheServicesOwn) {
     const OutcomeExample examples[] = {
         {Outcome::http_5xx, "bet", "http_5xx: HTTP 503 overloaded"},
-        {Outcome::http_5xx, "bet", "http_5xx: HTTP 502 from nginx/1.22.1 <html>"}};
+        {Outcome::http_5xx, "bet", "http_5xx: HTTP 502 from nginx/1.22.1 <html>"},
+        {Outcome::http_5xx, "bet", "http_5xx: HTTP 500 oops"}};
     auto point = healthy(0);
-    point.outcomes[0] -= 60;
-    point.outcomes[static_cast<std::size_t>(Outcome::http_5xx)] = 60;
+    point.outcomes[0] -= 67;
+    point.outcomes[static_cast<std::size_t>(Outcome::http_5xx)] = 67;
     point.origins.http_502 = 30;
     point.origins.http_503 = 20;
     point.origins.http_504 = 10;
     const auto found = compare_sides(nullptr, side_of({&point, 1}), {limit, examples});
-    ASSERT_THAT(codes(found), ElementsAre("http_502", "http_5xx", "http_504"));
+    ASSERT_THAT(codes(found), ElementsAre("http_502", "http_503", "http_504", "http_5xx"));
     EXPECT_EQ(
         found[0].text,
         "30 of 100 requests were answered 502 by a proxy, as the application behind it refused "
         "the connection or broke it: 30 %; the first: HTTP 502 from nginx/1.22.1 <html>");
     EXPECT_EQ(found[1].text,
-              "20 of 100 requests were answered 5xx: 20 %; the first: HTTP 503 overloaded");
+              "20 of 100 requests were refused with 503 by the service's own queue or limit (not "
+              "lost in the kernel): 20 %; the first: HTTP 503 overloaded");
+    EXPECT_EQ(found[3].text, "7 of 100 requests were answered 5xx: 7 %; the first: HTTP 500 oops");
+}
+
+TEST(CompareSides, QuotesNo502OrQueueForAnother5xx) {
+    const OutcomeExample examples[] = {
+        {Outcome::http_5xx, "bet", "http_5xx: HTTP 502 from nginx/1.22.1 <html>"},
+        {Outcome::http_5xx, "bet", "http_5xx: HTTP 503 overloaded"}};
+    auto point = healthy(0);
+    point.outcomes[0] -= 30;
+    point.outcomes[static_cast<std::size_t>(Outcome::http_5xx)] = 30;
+    const auto found = compare_sides(nullptr, side_of({&point, 1}), {limit, examples});
+    ASSERT_THAT(codes(found), ElementsAre("http_5xx"));
+    EXPECT_EQ(found[0].text, "30 of 100 requests were answered 5xx: 30 %");
 }
 
 TEST(CompareSides, TellsWhetherSlowAnswersWereSlowInTheApplicationOrBeforeIt) {
@@ -384,11 +399,11 @@ TEST(CompareSides, QuotesWhatTheServiceSaidFirst) {
     point.outcomes[static_cast<std::size_t>(Outcome::http_5xx)] = 30;
     point.outcomes[static_cast<std::size_t>(Outcome::reset)] = 20;
     const OutcomeExample examples[] = {{Outcome::reset, "bet", "reset"},
-                                       {Outcome::http_5xx, "bet", "http_5xx: HTTP 503 overloaded"}};
+                                       {Outcome::http_5xx, "bet", "http_5xx: HTTP 500 oops"}};
     const auto found = compare_sides(nullptr, side_of({&point, 1}), {limit, examples});
     ASSERT_THAT(codes(found), ElementsAre("http_5xx", "reset"));
     EXPECT_EQ(found[0].text,
-              "30 of 100 requests were answered 5xx: 30 %; the first: HTTP 503 overloaded");
+              "30 of 100 requests were answered 5xx: 30 %; the first: HTTP 500 oops");
     EXPECT_EQ(found[1].text, "20 of 100 requests were ended by a reset: 20 %");
 }
 

@@ -340,20 +340,31 @@ private:
         for (const auto& flag : s.flags) paper_.sentence("  flag: ", flag, Style::bad);
         if (s.leaked == 0 || s.oldest.empty()) return;
         Table table{{{"oldest in CLOSE_WAIT"},
-                     {"age at least"},
-                     {"at most"},
-                     {"unread"},
-                     {"what it says", true, true}}};
+                     {"age"},
+                     {"what it says", true, true},
+                     {"the kernel", true}}};
         constexpr std::size_t most = 5;
-        for (std::size_t i = 0; i < std::min(most, s.oldest.size()); ++i) {
+        const auto shown = std::min(most, s.oldest.size());
+        for (std::size_t i = 0; i < shown; ++i) {
             const auto& socket = s.oldest[i];
             table.add({{printable(socket.peer)},
-                       {format_duration(socket.age_at_least)},
-                       {format_duration(socket.age_at_most)},
-                       {fmt::format("{} B", socket.unread)},
-                       {meaning_of(socket)}});
+                       {age_text(socket)},
+                       {meaning_of(socket)},
+                       {kernel_text(socket)}});
         }
         paper_.write(table);
+        if (s.leaked > shown) {
+            paper_.sentence("  ", fmt::format("and {} more", count_text(s.leaked - shown)),
+                            Style::dim);
+        }
+    }
+
+    /// "2m3s to 2m4s", as narrow as it can be told.
+    static std::string age_text(const StuckSocket& socket) {
+        const auto least = format_duration(socket.age_at_least);
+        const auto most = format_duration(socket.age_at_most);
+        if (!socket.age_bounded) return "at least " + least;
+        return least == most ? least : least + " to " + most;
     }
 
     void kubelet_probes() {

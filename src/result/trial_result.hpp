@@ -53,7 +53,8 @@ struct GeneratorHealth {
     std::vector<std::string> notes;  ///< explain, never decide
 };
 
-enum class Phase : std::uint8_t { warmup, measure, drain, settle };
+/// Of a second of load; while the server settles after it, only its sockets are looked at.
+enum class Phase : std::uint8_t { warmup, measure, drain };
 const char* to_string(Phase phase);
 
 /// The generator's own state in one second; what could not be read is absent.

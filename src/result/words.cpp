@@ -24,8 +24,6 @@ const char* to_string(Phase phase) {
             return "measure";
         case Phase::drain:
             return "drain";
-        case Phase::settle:
-            return "settle";
     }
     return "measure";
 }

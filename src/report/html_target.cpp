@@ -42,7 +42,19 @@ std::string charts(const std::vector<SocketSample>& samples) {
     return out;
 }
 
-std::string facts(const SocketReport& s) {
+/// How many were open at most, and the limit of that moment: the chart shows it only where it is
+/// near. Empty where they were not visible.
+std::string descriptors_text(const std::vector<SocketSample>& samples) {
+    const auto fullest = std::max_element(
+        samples.begin(), samples.end(),
+        [](const SocketSample& a, const SocketSample& b) { return a.fds < b.fds; });
+    if (fullest == samples.end() || !fullest->fds) return {};
+    const auto most = "at most " + count_text(*fullest->fds) + " open";
+    return fullest->fd_limit ? fmt::format("{}, of {}", most, count_text(*fullest->fd_limit))
+                             : most;
+}
+
+std::string facts(const SocketReport& s, const std::vector<SocketSample>& samples) {
     HtmlTable facts{"Facts of the sockets", {"", ""}};
     if (s.pid) facts.add({"Process", fmt::format("{}  {}", *s.pid, s.command)});
     facts.add({"Connections closed by us", count_text(s.closes)});
@@ -56,6 +68,9 @@ std::string facts(const SocketReport& s) {
     facts.add({"CLOSE_WAIT at most", count_text(s.close_wait_max)});
     facts.add({"There before the load", count_text(s.before) + ", not counted"});
     facts.add({"Stale from", round_duration(s.tau)});
+    if (const auto text = descriptors_text(samples); !text.empty()) {
+        facts.add({"Open file descriptors", text});
+    }
     for (const auto& [name, fact] : socket_facts(s)) facts.add({name, fact});
     for (const auto& flag : s.flags) facts.add({"Flag", flag}, {}, "fail", 1);
     return facts.text();
@@ -85,7 +100,7 @@ std::string sockets_section(const RunResult& result) {
     return heading(fmt::format("Server sockets, port {}", s.port)) +
            fmt::format("<p><strong class=\"{}\">{}</strong> {}</p>\n", tone_of(s.word),
                        escape_html(to_string(s.word)), escape_html(s.text)) +
-           charts(result.socket_samples) + facts(s) + oldest(s.oldest);
+           charts(result.socket_samples) + facts(s, result.socket_samples) + oldest(s.oldest);
 }
 
 std::string kubelet_section(const RunResult& result) {

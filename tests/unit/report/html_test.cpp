@@ -102,6 +102,14 @@ TEST(Html, AsksTheNetworkForNothing) {
     }
 }
 
+TEST(Html, TellsTheLimitOfDescriptorsAlsoWhereTheChartDoesNotReachIt) {
+    auto result = samples::leaking_run();
+    for (auto& sample : result.socket_samples) sample.fd_limit = 1'048'576;
+    EXPECT_THAT(page_of(result), HasSubstr("at most 261 open, of 1 048 576"));
+    for (auto& sample : result.socket_samples) sample.fds.reset();
+    EXPECT_THAT(page_of(result), Not(HasSubstr("Open file descriptors</")));
+}
+
 TEST(Html, SaysTheVerdictFirst) {
     const auto page = page_of(samples::confirmed_search());
     EXPECT_THAT(page, HasSubstr("<title>CONFIRMED · bet-day · loadline</title>"));

@@ -40,7 +40,7 @@ private:
     int t_ = 0;
 };
 
-TEST(WatchPrinter, ALineFitsInto80Columns) {
+TEST(WatchPrinter, ALineFitsInto80ColumnsAndInto88WithTheLargestNumbers) {
     Table table;
     table.sample.fds = 123'456;
     table.sample.fd_limit = 1'048'576;

@@ -1,9 +1,11 @@
 #include "watch/evidence.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <tuple>
+#include <utility>
 
 #include "stats/quantile.hpp"
 
@@ -37,20 +39,27 @@ std::vector<Span> stays_of(const CloseWaitTracker& tracker, const LoadStretch& l
     return stays;
 }
 
-/// How many stays were at least tau old at each sample.
-std::vector<double> stale_counts(const std::vector<Span>& stays,
-                                 std::span<const SocketSample> samples, Duration tau) {
-    std::vector<double> change(samples.size() + 1);
+/// The samples, from the first to before the last, at which a stay was at least tau old.
+std::pair<std::size_t, std::size_t> stale_samples(const Span& stay,
+                                                  std::span<const SocketSample> samples,
+                                                  Duration tau) {
     const auto index_after = [&](TimePoint at, auto compare) {
         return static_cast<std::size_t>(
             std::partition_point(samples.begin(), samples.end(),
                                  [&](const SocketSample& s) { return compare(s.at, at); }) -
             samples.begin());
     };
+    const auto first = index_after(stay.birth + tau, std::less{});
+    const auto last = stay.gone ? index_after(stay.end, std::less_equal{}) : samples.size();
+    return {std::min(first, last), last};
+}
+
+/// How many stays were at least tau old at each sample.
+std::vector<double> stale_counts(const std::vector<Span>& stays,
+                                 std::span<const SocketSample> samples, Duration tau) {
+    std::vector<double> change(samples.size() + 1);
     for (const auto& stay : stays) {
-        const auto first = index_after(stay.birth + tau, std::less{});
-        const auto last = stay.gone ? index_after(stay.end, std::less_equal{}) : samples.size();
-        if (first >= last) continue;
+        const auto [first, last] = stale_samples(stay, samples, tau);
         ++change[first];
         --change[last];
     }
@@ -263,6 +272,42 @@ double SocketEvidence::old_gone_per_s_at_most() const {
     const auto n = static_cast<double>(old_gone) + 1;
     const double bound = n * std::pow(1 - 1 / (9 * n) + 1.6449 / (3 * std::sqrt(n)), 3);
     return bound / to_seconds(old_time);
+}
+
+void recount_stale(std::span<SocketSample> samples, const CloseWaitTracker& tracker, Duration tau) {
+    const auto anew = tracker.begun_anew();
+    while (anew && !samples.empty() && samples.front().at < *anew) samples = samples.subspan(1);
+    std::vector<std::array<std::int64_t, stuck_class_count>> change(samples.size() + 1);
+    const auto add = [&](const Span& stay, StuckClass what, TimePoint accepted) {
+        const auto [first, last] = stale_samples(stay, samples, tau);
+        const auto then = std::partition_point(samples.begin(), samples.end(),
+                                               [&](const auto& s) { return s.at < accepted; });
+        const auto middle =
+            std::clamp(static_cast<std::size_t>(then - samples.begin()), first, last);
+        const auto never = static_cast<std::size_t>(StuckClass::never_accepted);
+        ++change[first][never];
+        --change[middle][never];
+        ++change[middle][static_cast<std::size_t>(what)];
+        --change[last][static_cast<std::size_t>(what)];
+    };
+    for (const auto& [cookie, stay] : tracker.live()) {
+        if (stay.other_server && !tracker.outlived(stay, tau)) continue;
+        const auto birth =
+            stay.other_server ? std::max(stay.birth_latest, *anew) : stay.birth_latest;
+        add({birth, stay.last_seen, stay.missed > 0}, stay.what(), stay.accepted);
+    }
+    for (const auto& stay : tracker.ended()) {
+        add({stay.birth_latest, stay.last_seen, true}, stay.what, stay.accepted);
+    }
+    std::array<std::int64_t, stuck_class_count> now{};
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        samples[i].stale = 0;
+        for (std::size_t c = 0; c < stuck_class_count; ++c) {
+            now[c] += change[i][c];
+            samples[i].classes[c] = static_cast<std::uint32_t>(now[c]);
+            samples[i].stale += samples[i].classes[c];
+        }
+    }
 }
 
 SocketEvidence gather_evidence(const CloseWaitTracker& tracker,

@@ -63,6 +63,12 @@ struct SocketEvidence {
     double old_gone_per_s_at_most() const;  ///< 95 %, per stale socket
 };
 
+/// Counts the stale ones of past samples anew, with another tau than they were counted with: so
+/// what a report shows of them agrees with its word. Until a socket was accepted that is its class,
+/// then the one it had when it was last seen. Samples from before the server was exchanged stay as
+/// they are: of its sockets nothing is kept. Requires that the tracker keeps stays of `tau`.
+void recount_stale(std::span<SocketSample> samples, const CloseWaitTracker& tracker, Duration tau);
+
 /// The numbers of a recorded watch: of the server that is there now, where it was exchanged. Pure.
 SocketEvidence gather_evidence(const CloseWaitTracker& tracker,
                                std::span<const SocketSample> samples, const LoadStretch& load,

@@ -293,6 +293,7 @@ DetectorInput RemoteWatcher::last_look(const LoadFacts& load, Duration tau, Time
     DetectorInput input;
     input.port = follower_.port();
     input.tau = tau;
+    if (tau != socket_tau(options_.tau, {})) follower_.recount(tau);
     input.samples = follower_.samples();
     input.now = input.samples.empty() ? asked : input.samples.back().at;
     input.listener = follower_.listener();

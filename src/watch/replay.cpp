@@ -4,6 +4,7 @@
 #include <istream>
 #include <nlohmann/json.hpp>
 
+#include "watch/evidence.hpp"
 #include "watch/listener_follower.hpp"
 #include "watch/stream_reader.hpp"
 
@@ -26,7 +27,7 @@ public:
     void add(const StreamRead& read) {
         if (!tracker_) {
             port_ = read.port;
-            tau_ = read.tau;
+            tau_ = sampled_tau_ = read.tau;
             tracker_.emplace(std::min(shortest_tau, tau_));
         }
         lost_ += read.missing;
@@ -57,10 +58,11 @@ public:
     void cut_off(std::uint64_t bytes) { cut_off_ = bytes; }
     bool empty() const { return !tracker_; }
 
-    SocketReport report() const {
+    SocketReport report() {
         DetectorInput input;
         input.port = port_;
         input.tau = tau_;
+        if (tau_ != sampled_tau_) recount_stale(samples_, *tracker_, tau_);
         input.samples = samples_;
         if (!samples_.empty()) input.now = samples_.back().at;
         input.listener = listener_;
@@ -99,7 +101,7 @@ private:
     }
 
     std::uint16_t port_ = 0;
-    Duration tau_{};
+    Duration tau_{}, sampled_tau_{};
     std::optional<CloseWaitTracker> tracker_;
     std::vector<SocketSample> samples_;
     ListenerFollower listeners_;

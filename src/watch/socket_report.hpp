@@ -34,7 +34,8 @@ struct SocketSample {
     /// process holds one): it reads 0.
     std::array<std::uint32_t, tcp_state_count> states{};
     std::uint32_t close_wait = 0;  ///< sockets in CLOSE_WAIT
-    std::uint32_t stale = 0;       ///< of these, those at least tau (as given, else 5 s) old
+    std::uint32_t stale = 0;       ///< of these, those at least tau old: as given, else 5 s until
+                                   ///< it is known how slow the answers were
     StuckClassCounts classes{};    ///< the stale ones by class
     std::uint64_t seen = 0;        ///< sockets seen in CLOSE_WAIT up to now, also those that went
     std::uint32_t owned = 0;       ///< sockets that a process holds: with an inode, but listeners

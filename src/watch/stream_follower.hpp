@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "watch/evidence.hpp"
 #include "watch/listener_follower.hpp"
 #include "watch/stream_reader.hpp"
 
@@ -53,6 +54,8 @@ public:
     void look_back(std::string_view line);
     /// The next line, received at `now`.
     void take(std::string_view line, TimePoint now);
+    /// Counts the stale ones of all samples anew: see watch/evidence.
+    void recount(Duration tau) { recount_stale(samples_, tracker_, tau); }
     /// Ends the recording.
     void record_end(const RecordedEnd& end);
 

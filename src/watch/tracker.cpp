@@ -21,6 +21,7 @@ void CloseWaitTracker::add(TimePoint at, const std::vector<SocketRecord>& socket
         stay.unread = socket.receive_queue;
         stay.unsent = socket.send_queue;
         stay.inode = socket.inode;
+        if (socket.inode != 0) stay.accepted = std::min(stay.accepted, at);
         stay.keep_alive.follow(at, socket.keep_alive);
     }
     for (auto place = live_.begin(); place != live_.end();) {
@@ -76,7 +77,8 @@ CloseWaitStay CloseWaitTracker::begin(TimePoint at, const SocketRecord& socket) 
 void CloseWaitTracker::end(const CloseWaitStay& stay) {
     ++ended_count_;
     if (stay.other_server) return;
-    const EndedStay ended{stay.birth_latest, stay.last_seen, stay.before_load};
+    const EndedStay ended{stay.birth_latest, stay.last_seen, stay.before_load, stay.what(),
+                          stay.accepted};
     if (!stay.before_load) dwell_.record(ended.dwell());
     if (ended.dwell() >= worth_keeping_ && ended_.size() < ended_kept) ended_.push_back(ended);
 }
@@ -85,7 +87,7 @@ StuckClassCounts CloseWaitTracker::stale(TimePoint at, Duration tau) const {
     StuckClassCounts counts{};
     for (const auto& [cookie, stay] : live_) {
         if (stay.age_at_least(at) < tau || (stay.other_server && !outlived(stay, tau))) continue;
-        ++counts[static_cast<std::size_t>(stuck_class(stay.inode, stay.unread, stay.unsent))];
+        ++counts[static_cast<std::size_t>(stay.what())];
     }
     return counts;
 }

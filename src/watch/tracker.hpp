@@ -43,12 +43,14 @@ struct CloseWaitStay {
     TimePoint birth_latest{};                 ///< the last acknowledgement the peer sent
     std::uint32_t unread = 0, unsent = 0;     ///< as last seen
     std::uint32_t inode = 0;                  ///< 0: never accepted
+    TimePoint accepted = TimePoint::max();    ///< of the first sample with an inode
     KeepAliveTimer keep_alive;
     bool before_load = false;   ///< it was there in the first sample
     bool other_server = false;  ///< it was there when the server was exchanged
     int missed = 0;             ///< samples in a row without it
 
     Duration age_at_least(TimePoint now) const { return now - birth_latest; }
+    StuckClass what() const { return stuck_class(inode, unread, unsent); }
 };
 
 /// What another listening socket than in the sample before means.
@@ -63,6 +65,8 @@ enum class ServerChange : std::uint8_t {
 struct EndedStay {
     TimePoint birth_latest{}, last_seen{};
     bool before_load = false;
+    StuckClass what = StuckClass::eof_not_closed;  ///< as last seen
+    TimePoint accepted = TimePoint::max();         ///< of the first sample with an inode
 
     Duration dwell() const { return last_seen - birth_latest; }
 };

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/procfs.hpp"
+#include "watch/evidence.hpp"
 #include "watch/own_sockets.hpp"
 
 namespace loadline {
@@ -292,6 +293,10 @@ DetectorInput Watcher::last_look(Duration slowest_response) {
     input.port = options_.port;
     input.now = samples_.empty() ? Clock::now() : samples_.back().at;
     input.tau = socket_tau(options_.tau, slowest_response);
+    if (input.tau != socket_tau(options_.tau, {})) {
+        const std::lock_guard lock{mutex_};
+        recount_stale(samples_, tracker_, input.tau);
+    }
     input.samples = samples_;
     input.listener = listener_;
     input.unreadable = failure_;

@@ -35,6 +35,7 @@ struct Stays {
     std::vector<StuckSocket> old;
     std::uint64_t young = 0, before = 0;
     std::uint64_t outlived = 0;  ///< of the old ones those that outlived an exchange of the server
+    std::uint64_t busy = 0;      ///< of the old ones those that requests without an answer may hold
 };
 
 Stays part(const CloseWaitTracker& tracker, const DetectorInput& input, bool exclude_before) {
@@ -155,8 +156,29 @@ SocketWord word_of_few(const SocketReport& report, const SocketEvidence& e) {
                                                                : SocketWord::transient;
 }
 
+/// How many of the old stays the server may still be working on.
+std::uint64_t busy_at_most(const Stays& stays, const LoadFacts& load, TimePoint now) {
+    const auto since = now - load.handlers_take;
+    std::uint64_t unanswered = 0, before = 0;
+    for (const auto& count : load.closed) {
+        unanswered = count.unanswered;
+        if (count.at < since) before = count.unanswered;
+    }
+    const auto recent = static_cast<std::uint64_t>(
+        std::count_if(stays.old.begin(), stays.old.end(),
+                      [&](const auto& s) { return s.age_at_least < load.handlers_take; }));
+    return std::min(recent, unanswered - before);
+}
+
+/// What the words about a trend take besides the evidence.
+struct Residue {
+    bool settled = true;
+    std::uint64_t busy = 0;  ///< of those left, which are no leak yet
+};
+
 /// The words about what stays and how it grew, for a load long enough to tell.
-SocketWord word_of_trend(const SocketReport& report, const SocketEvidence& e, bool settled) {
+SocketWord word_of_trend(const SocketReport& report, const SocketEvidence& e,
+                         const Residue& residue) {
     if (e.stale.highest == 0 && report.leaked == 0) return word_of_few(report, e);
     if (e.reclaimed()) {
         const bool outgrown =
@@ -166,10 +188,10 @@ SocketWord word_of_trend(const SocketReport& report, const SocketEvidence& e, bo
     }
     if (e.accept_stall() && mostly_never_accepted(report.classes)) return SocketWord::accept_stall;
     if (e.rising() && !e.tail_flat()) {
-        if (settled && report.leaked >= leak_needs && e.nobody_left()) {
+        if (residue.settled && report.leaked >= leak_needs + residue.busy && e.nobody_left()) {
             return SocketWord::leak_confirmed;
         }
-        return report.leaked == 0 && settled ? SocketWord::transient : SocketWord::build_up;
+        return report.leaked == 0 && residue.settled ? SocketWord::transient : SocketWord::build_up;
     }
     if (e.stale.highest > 0 && e.tail_flat()) return SocketWord::bounded;
     return report.leaked >= leak_needs ? SocketWord::suspect : SocketWord::transient;
@@ -179,8 +201,9 @@ SocketWord word_of_load(const SocketReport& report, const SocketEvidence& e, con
                         const LoadFacts& load) {
     const bool long_enough = load.end - load.begin >= load_for_a_trend(report.tau);
     const bool exercised = load.closes >= exercise_needs;
-    const auto trend = long_enough && exercised ? word_of_trend(report, e, load.settled)
-                                                : SocketWord::inconclusive;
+    const auto trend = long_enough && exercised
+                           ? word_of_trend(report, e, {load.settled, stays.busy})
+                           : SocketWord::inconclusive;
     if (!load.settled && report.leaked + stays.young > 0) {
         return trend == SocketWord::build_up || trend == SocketWord::accept_stall
                    ? trend
@@ -203,10 +226,15 @@ bool needs_the_whole_watch(SocketWord word) {
            word == SocketWord::bounded;
 }
 
+/// What was seen before nothing more was to be seen.
+bool stands_when_blind(SocketWord word) {
+    return word == SocketWord::build_up || word == SocketWord::accept_stall;
+}
+
 SocketWord word_of_alone(const SocketReport& report, const SocketEvidence& e, std::uint64_t sure,
                          Duration watched) {
     if (watched < report.tau) return SocketWord::inconclusive;
-    const auto trend = word_of_trend(report, e, true);
+    const auto trend = word_of_trend(report, e, {});
     const bool long_enough = watched >= load_for_a_trend(report.tau);
     if (e.reclaimed()) return trend;
     if (trend == SocketWord::accept_stall) return trend;
@@ -238,10 +266,17 @@ std::optional<std::uint64_t> overflows(std::span<const SocketSample> samples) {
 /// The part of the load that met the server that is there now. Its requests are not known.
 LoadFacts since(LoadFacts load, TimePoint at) {
     if (at <= load.begin) return load;
-    const auto before = LoadStretch{{}, {}, {}, load.closes, load.closed, false}.closes_until(at);
+    CloseCount before;
+    for (const auto& count : load.closed) {
+        if (count.at <= at) before = count;
+    }
+    before.closes = std::min(before.closes, load.closes);
     std::erase_if(load.closed, [&](const auto& count) { return count.at <= at; });
-    for (auto& count : load.closed) count.closes -= before;
-    load.closes -= before;
+    for (auto& count : load.closed) {
+        count.closes -= before.closes;
+        count.unanswered -= before.unanswered;
+    }
+    load.closes -= before.closes;
     load.requests = 0;
     load.begin = std::min(at, load.end);
     return load;
@@ -279,23 +314,30 @@ Duration socket_tau(std::optional<Duration> given, Duration slowest_response) {
 
 SocketReport judge_load(const CloseWaitTracker& tracker, const DetectorInput& input,
                         const LoadFacts& whole) {
-    const auto load = tracker.begun_anew() ? since(whole, *tracker.begun_anew()) : whole;
+    auto load = tracker.begun_anew() ? since(whole, *tracker.begun_anew()) : whole;
     const LoadStretch stretch{load.begin, load.end, input.now, load.closes, load.closed, false};
     const auto e = gather_evidence(tracker, input.samples, stretch, input.tau);
-    const auto stays = part(tracker, input, true);
+    auto stays = part(tracker, input, true);
+    stays.busy = busy_at_most(stays, load, input.now);
     auto report = start_report(tracker, input, stays, stretch, e);
-    if (const auto why = blind_text(input)) {
-        report.text = *why;
+    const auto blind = blind_text(input);
+    if (blind && input.now <= load.begin) {
+        report.text = *blind;
         return report;
     }
-    add_leak_fraction(report, e, load.requests);
+    if (blind) load.settled = false;
     report.word = word_of_load(report, e, stays, load);
-    if (const auto doubt = doubt_of(report.word, input, stays.outlived)) {
+    if (blind && !stands_when_blind(report.word)) {
+        report.word = SocketWord::unknown;
+        report.text = *blind;
+    } else if (const auto doubt = doubt_of(report.word, input, stays.outlived)) {
         report.word = SocketWord::inconclusive;
         report.text = *doubt;
     } else {
-        report.text = load_text({report, e, input, load, stays.young});
+        report.text = load_text({report, e, input, load, stays.young, stays.busy});
+        if (blind) report.flags.push_back("WATCH_GAP: in the end " + *blind);
     }
+    if (report.word != SocketWord::unknown) add_leak_fraction(report, e, load.requests);
     const auto bar = std::max(5.0, 0.002 * static_cast<double>(load.closes));
     add_flags(report, e,
               same_server(input) && static_cast<double>(e.invisible) >= bar &&
@@ -323,6 +365,7 @@ SocketReport judge_alone(const CloseWaitTracker& tracker, const DetectorInput& i
     auto report = start_report(tracker, input, stays, stretch, e);
     if (const auto why = blind_text(input)) {
         report.text = *why;
+        add_flags(report, e, false);
         return report;
     }
     const auto watched = stretch.end - stretch.begin;

@@ -41,6 +41,8 @@ struct LoadFacts {
     TimePoint begin{}, end{};            ///< of the load
     std::vector<CloseCount> closed;      ///< over the load, about one a second, oldest first
     std::uint64_t requests = 0;
+    /// For how long at most the server may work on a request whose answer nobody awaits any more.
+    Duration handlers_take = std::chrono::seconds{60};
 };
 
 /// How old a socket in CLOSE_WAIT must be to count: as given, or max(5 s, twice the slowest
@@ -55,17 +57,19 @@ constexpr Duration load_for_a_trend(Duration tau) { return tau + std::chrono::se
 /// connections closed. Sockets from before the load are counted apart and excluded. A socket is
 /// stale from tau on; what is left are the stale ones at the end.
 ///
-///   UNKNOWN         the sockets were not to be seen: the text names what is missing
+///   UNKNOWN         the sockets were not to be seen: the text names what is missing. Where the
+///                   sight was lost in the end, BUILD_UP, ACCEPT_STALL and flags of before stand
 ///   OK              nothing is left, nothing was stale, and 99 of 100 closes took below 1 s
 ///   TRANSIENT       fewer than 3 are left; sockets stayed for longer, but they went
 ///   NOT_EXERCISED   nothing is left, but fewer than 20 connections were closed: a note
 ///   BOUNDED         some stay, but at the end of the load no more came (a stuck pool)
 ///   RECLAIMED       stale ones go while the load runs (an idle time-out, a sweep)
 ///   ACCEPT_STALL    the accept queue was full and most that stay were never accepted
-///   BUILD_UP        the stale ones rose until the end of the load; some went after it, or the
-///                   settle time was cut short
+///   BUILD_UP        the stale ones rose until the end of the load; some went after it, or all
+///                   may be held by requests without an answer, or the settle time was cut short
 ///   LEAK_CONFIRMED  they rose, and after the settle time at least 3 are left and 95 % of those
-///                   that were stale when the load ended
+///                   that were stale when the load ended; those left do not count that a request
+///                   without an answer may hold, of the last `handlers_take`
 ///   SUSPECT         at least 3 are left, but they did not rise: the closes were too few (below
 ///                   20), too late, or the load too short (below tau + 8 s) to see it
 ///   INCONCLUSIVE    the settle time was cut short, what is there is young, or the server stopped

@@ -80,6 +80,19 @@ std::string doubt(const LoadTextInput& of) {
     return "they did not grow steadily during the load";
 }
 
+/// What kept a BUILD_UP from being a leak.
+std::string no_leak_yet(const LoadTextInput& of) {
+    const auto& e = of.evidence;
+    if (!of.load.settled) return "the settle time was cut short";
+    if (e.nobody_left() && of.busy > 0) {
+        return fmt::format(
+            "{} of the {} that are left may be held by requests that got no answer in time: the "
+            "server may work on those still (--socket-tau says for how long)",
+            of.busy, of.report.leaked);
+    }
+    return fmt::format("{} of the {} went after it", e.departed, e.cohort);
+}
+
 std::string from_before(std::uint64_t before) {
     if (before == 0) return {};
     return fmt::format(" ({} in CLOSE_WAIT from before the load {} not counted)", sockets(before),
@@ -112,10 +125,7 @@ std::string sentence(const LoadTextInput& of) {
                         ? fmt::format("; {} {} left", report.leaked, are(report.leaked))
                         : ", and none is left");
         case SocketWord::build_up:
-            return fmt::format("{}; {}", rise(e.stale),
-                               of.load.settled
-                                   ? fmt::format("{} of the {} went after it", e.departed, e.cohort)
-                                   : std::string{"the settle time was cut short"});
+            return fmt::format("{}; {}", rise(e.stale), no_leak_yet(of));
         case SocketWord::suspect:
             return fmt::format("{}: {}; {}", stay, classes(report.classes), doubt(of));
         case SocketWord::leak_confirmed:

@@ -18,6 +18,7 @@ struct LoadTextInput {
     const DetectorInput& input;
     const LoadFacts& load;
     std::uint64_t young;  ///< in CLOSE_WAIT at the end, for less than tau
+    std::uint64_t busy;   ///< of those left, which requests without an answer may hold
 };
 std::string load_text(const LoadTextInput& of);
 

@@ -10,9 +10,12 @@
 namespace loadline {
 
 /// The connections closed up to an instant: by us, and the server should have closed them too.
+/// Since the begin of the load.
 struct CloseCount {
     TimePoint at{};
-    std::uint64_t closes = 0;  ///< since the begin of the load
+    std::uint64_t closes = 0;
+    std::uint64_t unanswered = 0;  ///< of them those that left a request behind: the server may
+                                   ///< work on it still
 };
 
 /// The stretch of time that is judged.

@@ -92,10 +92,11 @@ Json load_json(const LoadFacts& load) {
              {"closes", load.closes},
              {"requests", load.requests},
              {"settled", load.settled},
+             {"handlers_take_ns", load.handlers_take.count()},
              {"closed", Json::array()}};
     if (load.closed_at) out["closed_at_ns"] = nanoseconds(*load.closed_at);
     for (const auto& count : load.closed) {
-        out["closed"].push_back({nanoseconds(count.at), count.closes});
+        out["closed"].push_back({nanoseconds(count.at), count.closes, count.unanswered});
     }
     return out;
 }

@@ -49,9 +49,15 @@ LoadFacts load_of(const Json& json) {
     load.closes = json.at("closes").get<std::uint64_t>();
     load.requests = json.at("requests").get<std::uint64_t>();
     load.settled = json.at("settled").get<bool>();
+    if (json.contains("handlers_take_ns")) {
+        load.handlers_take = bounded(json.at("handlers_take_ns").get<std::int64_t>());
+    }
     if (json.contains("closed_at_ns")) load.closed_at = time_of(json.at("closed_at_ns"));
     for (const auto& count : json.at("closed")) {
-        load.closed.push_back({time_of(count.at(0)), count.at(1).get<std::uint64_t>()});
+        auto& closed = load.closed.emplace_back();
+        closed.at = time_of(count.at(0));
+        closed.closes = count.at(1).get<std::uint64_t>();
+        if (count.size() > 2) closed.unanswered = count.at(2).get<std::uint64_t>();
     }
     return load;
 }

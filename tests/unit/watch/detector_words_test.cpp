@@ -44,6 +44,55 @@ TEST(Detector, ASlowServerIsTransient) {
     EXPECT_NEAR(to_seconds(report.dwell->p50), 2, 0.3);
 }
 
+// Clients that give up after 2 s never learn how long the handlers take: all that is left may be
+// held by them.
+TEST(Detector, RequestsWithoutAnAnswerExcuseWhatIsLeft) {
+    SimulatedWatch watch;
+    watch.server = slow(58, 60);
+    watch.unanswered = 1;
+    const auto report = watch.judge();
+    EXPECT_STREQ(to_string(report.word), "BUILD_UP") << report.text;
+    EXPECT_GT(report.leaked, 500U);
+    EXPECT_THAT(report.text, HasSubstr("may be held by requests that got no answer in time"));
+    EXPECT_FALSE(fails(report));
+    // It matters: by the sockets alone it is a leak.
+    watch.unanswered = 0;
+    EXPECT_STREQ(to_string(watch.judge().word), "LEAK_CONFIRMED");
+}
+
+TEST(Detector, RequestsWithoutAnAnswerExcuseNoMoreThanTheyCanHold) {
+    SimulatedWatch watch;
+    watch.server = leaking(1);
+    watch.unanswered = 0.3;
+    EXPECT_STREQ(to_string(watch.judge().word), "LEAK_CONFIRMED");
+    // Nor what is older than any handler takes.
+    watch.unanswered = 1;
+    watch.load = seconds(100);
+    EXPECT_STREQ(to_string(watch.judge().word), "LEAK_CONFIRMED");
+}
+
+TEST(Detector, WhatWasSeenStandsWhenSightIsLostInTheEnd) {
+    SimulatedWatch watch;
+    watch.server = leaking(0.5);
+    watch.unreadable = "the container is gone";
+    watch.beside = [](SocketSample& sample, Duration, std::uint32_t stuck) {
+        sample.fds = 10 + stuck;
+        sample.fd_limit = 400;
+    };
+    const auto report = watch.judge();
+    EXPECT_STREQ(to_string(report.word), "BUILD_UP") << report.text;
+    EXPECT_TRUE(report.fd_exhausted);
+    EXPECT_THAT(report.flags, testing::Contains(HasSubstr("the container is gone")));
+    EXPECT_TRUE(fails(report));
+
+    watch.server = slow(0, 0.4);  // nothing that stands: nobody knows
+    watch.beside = {};
+    const auto healthy = watch.judge();
+    EXPECT_STREQ(to_string(healthy.word), "UNKNOWN");
+    EXPECT_THAT(healthy.text, HasSubstr("the container is gone"));
+    EXPECT_TRUE(healthy.flags.empty());
+}
+
 TEST(Detector, TauRaisesItselfForHandlersOfTwentySeconds) {
     SimulatedWatch watch;
     watch.server = slow(15, 20);

@@ -33,6 +33,8 @@ struct SimulatedWatch {
     std::function<void(SocketSample&, Duration at, std::uint32_t stuck)> beside;
     Duration before = std::chrono::seconds{1};  ///< from the first sample to the load
     bool settled = true;
+    double unanswered = 0;   ///< of the closes: the part that left a request behind
+    std::string unreadable;  ///< why the last look failed
 
     struct Outcome {
         SocketReport report;
@@ -58,7 +60,7 @@ struct SimulatedWatch {
             outcome.recording += stream.sample({sample, sockets, ListenerFate::kept, owner}) + "\n";
         }
         const auto facts = load_facts(closes);
-        DetectorInput input{8080, samples.back().at, tau, samples, ListenerFate::kept, {}};
+        DetectorInput input{8080, samples.back().at, tau, samples, ListenerFate::kept, unreadable};
         outcome.report = judge_load(tracker, input, facts);
         complete_report(outcome.report, owner, samples);
         outcome.recording += stream.end({tau, owner, &facts, {}, {}}) + "\n";
@@ -138,7 +140,8 @@ private:
         std::size_t n = 0;
         for (Duration t = std::chrono::seconds{1}; t <= load; t += std::chrono::seconds{1}) {
             while (n < closes.size() && closes[n].at < t && closes[n].at < load) ++n;
-            facts.closed.push_back({start + t, n});
+            const auto left = static_cast<std::uint64_t>(unanswered * static_cast<double>(n));
+            facts.closed.push_back({start + t, n, left});
         }
         return facts;
     }

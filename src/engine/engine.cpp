@@ -198,7 +198,7 @@ Engine::Engine(std::shared_ptr<const Plan> plan, const EngineOptions& options)
     : plan_{std::move(plan)}, options_{options} {
     collector_ = std::make_unique<Collector>(workers_);
     collector_->measured_ticks = collector_->all_ticks =
-        Interval{plan_->steps.size(), plan_->journeys.size()};
+        Interval{plan_->steps.size(), plan_->journeys.size(), plan_->targets.size()};
     closes_.resize(plan_->targets.size());
 }
 
@@ -269,7 +269,8 @@ Result<void> Engine::prepare() {
 LoadResult Engine::run(LoadWindow window, const OnLoad& on_second, const OnLoad& on_tick) {
     auto& collector = *collector_;
     collector.result = {};
-    collector.result.total = Interval{plan_->steps.size(), plan_->journeys.size()};
+    collector.result.total =
+        Interval{plan_->steps.size(), plan_->journeys.size(), plan_->targets.size()};
     collector.seconds.clear();
     collector.finished = 0;
     collector.cap_waits_of_finished = 0;

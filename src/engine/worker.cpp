@@ -54,7 +54,8 @@ Worker::Worker(std::shared_ptr<const Plan> plan, std::vector<TargetRoute> routes
     session_pools_.resize(plan_->session_pools.size() + 1);
     answers_.resize(plan_->targets.size());
     for (auto* interval : {&measured_, &unmeasured_}) {
-        *interval = std::make_unique<Interval>(plan_->steps.size(), plan_->journeys.size());
+        *interval = std::make_unique<Interval>(plan_->steps.size(), plan_->journeys.size(),
+                                               plan_->targets.size());
     }
 }
 
@@ -244,7 +245,8 @@ void Worker::publish(TimePoint end, bool last, bool drained) {
     }
     const auto next = [&] {
         if (spare_.empty()) {
-            return std::make_unique<Interval>(plan_->steps.size(), plan_->journeys.size());
+            return std::make_unique<Interval>(plan_->steps.size(), plan_->journeys.size(),
+                                              plan_->targets.size());
         }
         auto interval = std::move(spare_.back());
         spare_.pop_back();

@@ -161,7 +161,7 @@ void Worker::half_close(PooledConnection& connection) {
     if (connection.link.half_close()) return lost_first(connection);
     auto& pool = pools_[connection.pool];
     ++pool.closes;
-    ++interval_of(now_).closes;
+    ++interval_of(now_).closes[pool.target_index];
     ++counts_of(ChurnMode::half).closes;
     connection.left = now_;
     connection.leave_by = now_ + plan_->steps[connection.last_step].timeout;

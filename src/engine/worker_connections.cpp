@@ -206,7 +206,7 @@ void Worker::close(PooledConnection& connection, bool by_us) {
     connection.owner = nullptr;
     --pool.open;
     pool.closes += by_us;
-    interval_of(now_).closes += by_us;
+    interval_of(now_).closes[pool.target_index] += by_us;
     pool.closed.push_back(&connection);
 }
 

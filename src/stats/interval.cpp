@@ -71,7 +71,8 @@ void Interval::add_sums(const Interval& other) {
     started += other.started;
     dropped_arrivals += other.dropped_arrivals;
     sent += other.sent;
-    closes += other.closes;
+    if (closes.size() < other.closes.size()) closes.resize(other.closes.size());
+    for (std::size_t i = 0; i < other.closes.size(); ++i) closes[i] += other.closes[i];
     connects += other.connects;
     churn.merge(other.churn);
     send_lag.merge(other.send_lag);
@@ -99,11 +100,16 @@ void Interval::append(const Interval& later) {
     connections = later.connections;
 }
 
+std::uint64_t Interval::all_closes() const {
+    return std::accumulate(closes.begin(), closes.end(), std::uint64_t{0});
+}
+
 void Interval::clear() {
     start = end = TimePoint{};
     for (auto& step : steps) step.clear();
     for (auto& journey : journeys) journey.clear();
-    scheduled = started = dropped_arrivals = sent = closes = connects = 0;
+    scheduled = started = dropped_arrivals = sent = connects = 0;
+    std::fill(closes.begin(), closes.end(), 0);
     churn.clear();
     send_lag.clear();
     pool_wait.clear();

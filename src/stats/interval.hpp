@@ -45,22 +45,22 @@ struct StepStats {
 };
 
 /// What one worker (or, merged, all) did over a stretch of time: plain integers and
-/// histograms, mergeable in any order. Steps and journeys are indexed as in the plan.
+/// histograms, mergeable in any order. Steps, journeys and targets are indexed as in the plan.
 struct Interval {
     Interval() = default;
-    Interval(std::size_t step_count, std::size_t journey_count)
-        : steps(step_count), journeys(journey_count) {}
+    Interval(std::size_t step_count, std::size_t journey_count, std::size_t target_count = 0)
+        : steps(step_count), journeys(journey_count), closes(target_count) {}
 
     TimePoint start{}, end{};
     std::vector<StepStats> steps;
     std::vector<StepStats>
         journeys;  ///< response_time: arrival to last completion, think time excluded
+    std::vector<std::uint64_t> closes;  ///< connections that we closed, per target
 
     std::uint64_t scheduled = 0;         ///< arrivals that were due
     std::uint64_t started = 0;           ///< arrivals handed to a virtual user
     std::uint64_t dropped_arrivals = 0;  ///< arrivals that never got a virtual user
     std::uint64_t sent = 0;              ///< exchanges sent
-    std::uint64_t closes = 0;            ///< connections that we closed
     std::uint64_t connects = 0;          ///< connections opened
     ChurnStats churn;  ///< of journeys that churn; their closes are part of `closes`
     Histogram send_lag, pool_wait;
@@ -74,11 +74,13 @@ struct Interval {
     std::uint64_t users = 0, connections = 0;  ///< in existence at the end of the stretch
 
     /// Adds what another worker did in the same stretch: gauges add up, the busiest stays
-    /// the busiest. In any order. An interval without steps takes the other's shape.
+    /// the busiest. In any order. An interval without steps or targets takes the other's shape.
     void merge(const Interval& other);
     /// Adds the stretch that follows: gauges become those of `later`, CPU adds up.
     void append(const Interval& later);
     void clear();  ///< keeps the shape
+
+    std::uint64_t all_closes() const;
 
 private:
     void add_sums(const Interval& other);

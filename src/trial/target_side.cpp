@@ -210,21 +210,25 @@ void TargetSide::end_probes(RunResult& result) {
     if (prober_) result.probes = report_probes(prober_->finish(), container_start_);
 }
 
-/// Behind a proxy our own closes stand for what the server should have seen.
-std::uint64_t TargetSide::closes_of(const std::vector<std::uint64_t>& closes) const {
-    std::uint64_t all = 0, there = 0;
-    for (std::size_t i = 0; i < closes.size(); ++i) {
-        const auto& url = plan_.targets[i].url;
-        if (url.is_redis()) continue;
-        all += closes[i];
-        if (sockets_ && url.port == sockets_->port()) there += closes[i];
+/// Those on the watched port. Behind a proxy there are none, and what we do to any HTTP target
+/// stands for what the server should have seen.
+std::vector<bool> TargetSide::watched_targets() const {
+    std::vector<bool> http, there;
+    for (const auto& target : plan_.targets) {
+        const auto& url = target.url;
+        http.push_back(!url.is_redis());
+        there.push_back(http.back() && sockets_ && url.port == sockets_->port());
     }
-    return there > 0 ? there : all;
+    return std::find(there.begin(), there.end(), true) != there.end() ? there : http;
 }
 
 void TargetSide::judge_sockets(RunResult& result, const std::vector<std::uint64_t>& closes,
-                               LoadFacts load, Duration slowest_response, const Wait& wait) {
-    load.closes = closes_of(closes);
+                               const LoadRecord& record, Duration slowest_response,
+                               const Wait& wait) {
+    const auto watched = watched_targets();
+    auto load = record.facts(watched);
+    for (std::size_t i = 0; i < closes.size(); ++i) load.closes += watched[i] ? closes[i] : 0;
+    load.handlers_take = options_.socket_tau.value_or(load.handlers_take);
     if (!sockets_) {
         result.not_watched = not_watched_;
         if (mirror_) result.sockets = look_into_mirror(load.closes, slowest_response, wait);

@@ -8,6 +8,7 @@
 
 #include "engine/engine.hpp"
 #include "result/trial_result.hpp"
+#include "trial/load_record.hpp"
 #include "trial/trial_options.hpp"
 #include "watch/mirror.hpp"
 #include "watch/own_sockets.hpp"
@@ -50,8 +51,8 @@ public:
     using Wait = std::function<void(Duration most, const std::function<bool()>& done)>;
     /// Lets the server settle and judges its sockets; fills `result.sockets`, `not_watched` and
     /// `socket_samples`. `closes`: how many connections we closed, per target of the plan.
-    void judge_sockets(RunResult& result, const std::vector<std::uint64_t>& closes, LoadFacts load,
-                       Duration slowest_response, const Wait& wait);
+    void judge_sockets(RunResult& result, const std::vector<std::uint64_t>& closes,
+                       const LoadRecord& record, Duration slowest_response, const Wait& wait);
 
     /// What cannot be seen of the target, and what it would take.
     std::vector<std::string> not_seen() const;
@@ -64,7 +65,7 @@ private:
     void watch_target();
     void start_probes();
     std::optional<TargetSecond> take_target();
-    std::uint64_t closes_of(const std::vector<std::uint64_t>& closes) const;
+    std::vector<bool> watched_targets() const;
     std::optional<SocketReport> look_into_mirror(std::uint64_t closes, Duration slowest_response,
                                                  const Wait& wait) const;
 

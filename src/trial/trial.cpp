@@ -57,7 +57,7 @@ TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadW
     point.in_flight = all.in_flight;
     point.users = all.users;
     point.connections = all.connections;
-    point.closes = all.closes;
+    point.closes = all.all_closes();
     for (std::size_t i = 0; i < churn_mode_count; ++i) {
         point.churn_closes[i] = all.churn.modes[i].closes;
     }
@@ -129,7 +129,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     Duration length_measured{}, cpu_busiest{};
     GeneratorFacts facts{m.total};
     TrialHistory history{plan_->steps.size()};
-    if (load_.begin == TimePoint{}) load_.begin = began;
+    load_.begin(began);
     target_.begin_window();
 
     auto result = engine_->run(
@@ -152,9 +152,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
             }
             slowest_ = std::max(slowest_, point.max);
             m.churn.merge(second.everything.churn);
-            load_.closes += second.everything.closes;
-            load_.requests += second.everything.sent;
-            load_.closed.push_back({began + second.since_start, load_.closes});
+            load_.add(second.everything, began + second.since_start);
             if (observer_.second) observer_.second(point);
             history.add(std::move(point));
             return true;
@@ -165,7 +163,7 @@ TrialMeasurement TrialStage::measure(const std::string& label, const LoadWindow&
     m.step_seconds = history.take_step_seconds();
     m.total = std::move(result.total);
     m.measured = result.measured;
-    load_.end = std::min(Clock::now(), began + window.settle + result.measured);  // drain excluded
+    load_.end(std::min(Clock::now(), began + window.settle + result.measured));  // drain excluded
     if (window.rate) {
         const auto length = m.measured > Duration{} ? m.measured : window.length;
         m.intended_rate = window.rate->mean(window.settle, window.settle + length).per_second();
@@ -243,9 +241,11 @@ Result<RunResult> run_trial(std::shared_ptr<const Plan> plan, const TrialOptions
     (*stage)->judge_sockets(result);
     result.verdict = judge(result.measurement, result.clauses, result.sockets);
     result.not_seen = (*stage)->not_seen();
-    // Of an INVALID run the target is not to blame; but that it was killed or restarted is a fact.
+    // What the generator spoiled is not the target's fault, though its sockets make it a FAIL; but
+    // that it was killed or restarted is a fact.
     std::span<const ClauseResult> to_explain = result.clauses;
-    if (result.verdict.word == VerdictWord::invalid) to_explain = {};
+    const bool spoiled = !result.measurement.generator.limits.empty();
+    if (spoiled || result.verdict.word == VerdictWord::invalid) to_explain = {};
     result.cause = explain_run(result.measurement, to_explain, smallest_latency_limit(*plan));
     return result;
 }

@@ -5,6 +5,7 @@
 
 #include "engine/engine.hpp"
 #include "result/trial_result.hpp"
+#include "trial/load_record.hpp"
 #include "trial/target_side.hpp"
 #include "trial/trial_options.hpp"
 
@@ -55,8 +56,8 @@ private:
     TimePoint opened_ = Clock::now();
     TargetSide target_{*plan_, options_, observer_, opened_};
     std::unique_ptr<Engine> engine_;
-    Duration slowest_{};  ///< largest response time seen; sets the detector's tau
-    LoadFacts load_;      ///< of all windows so far; what our closing adds comes last
+    Duration slowest_{};       ///< largest response time seen; sets the detector's tau
+    LoadRecord load_{*plan_};  ///< of all windows so far
 };
 
 /// Runs the plan's load once: warm-up, measure, drain, sockets, verdict.

@@ -36,7 +36,7 @@ void expect_unmeasured(const Run& run, ChurnMode mode) {
 void expect_closes(const Run& run, ChurnMode mode, std::uint64_t n = journeys) {
     EXPECT_EQ(run.of(mode).closes, n);
     EXPECT_EQ(run.all.churn.sum().closes, n);
-    EXPECT_EQ(run.all.closes, n);
+    EXPECT_EQ(run.all.all_closes(), n);
     EXPECT_EQ(run.all.churn.sum().server_first, 0u);
     EXPECT_EQ(run.all.churn.sum().failed, 0u);
 }
@@ -125,7 +125,7 @@ TEST(Churn, InFlightIsNotMeasuredWhenTheAnswerComesFirst) {
         expect_unmeasured(result, mode);
         EXPECT_EQ(result.of(mode).answered_first, journeys);
         EXPECT_EQ(result.of(mode).closes, 0u);
-        EXPECT_EQ(result.all.closes, journeys);
+        EXPECT_EQ(result.all.all_closes(), journeys);
         for (const auto& connection : server.seen(journeys)) {
             EXPECT_EQ(connection.reset, mode == ChurnMode::rst_inflight);
         }
@@ -277,7 +277,7 @@ TEST(Churn, ReuseRaceSendsAgainAtTheIdleTimeOut) {
     EXPECT_EQ(counts.closes, counts.unmeasured);
     EXPECT_EQ(counts.server_first, 0u);
     EXPECT_EQ(counts.closes + counts.not_kept, 80u);
-    EXPECT_EQ(result.all.closes, 80u);
+    EXPECT_EQ(result.all.all_closes(), 80u);
     const std::lock_guard lock{mutex};
     ASSERT_GE(pauses.size(), 50u);
     EXPECT_GE(*std::min_element(pauses.begin(), pauses.end()), milliseconds{100});
@@ -305,7 +305,7 @@ TEST(Churn, BurstEndClosesAllAtOnceAtTheEnd) {
     expect_measured(result, ChurnMode::burst_end);
     EXPECT_EQ(result.of(ChurnMode::burst_end).closes, 15u);
     EXPECT_EQ(result.of(ChurnMode::burst_end).not_kept, 5u);
-    EXPECT_EQ(result.all.closes, journeys) << "those beyond the size are closed at once";
+    EXPECT_EQ(result.all.all_closes(), journeys) << "those beyond the size are closed at once";
     const auto seen = server.seen(journeys);
     ASSERT_EQ(seen.size(), journeys);
     const auto last_answer =
@@ -344,7 +344,7 @@ TEST(Churn, OfAJourneyThatFailsBeforeIsNoCloseOfTheMode) {
     const auto result = run(scenario(server.url(), R"("rst-inflight": 1)", steps));
     EXPECT_EQ(outcomes(result.all), "http_5xx 20");
     EXPECT_EQ(result.all.churn.sum().closes, 0u);
-    EXPECT_EQ(result.all.closes, journeys);
+    EXPECT_EQ(result.all.all_closes(), journeys);
     for (const auto& connection : server.seen(journeys)) EXPECT_FALSE(connection.reset);
 }
 

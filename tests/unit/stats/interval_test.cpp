@@ -1,5 +1,6 @@
 #include "stats/interval.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace loadline {
@@ -8,7 +9,7 @@ namespace {
 constexpr TimePoint at(int s) { return TimePoint{std::chrono::seconds{s}}; }
 
 Interval filled(int start, int end) {
-    Interval interval{2, 1};
+    Interval interval{2, 1, 2};
     interval.start = at(start);
     interval.end = at(end);
     interval.steps[1].outcomes[static_cast<std::size_t>(Outcome::ok)] = 3;
@@ -21,7 +22,7 @@ Interval filled(int start, int end) {
     interval.started = 4;
     interval.dropped_arrivals = 1;
     interval.sent = 4;
-    interval.closes = 2;
+    interval.closes = {2, 5};
     interval.connects = 3;
     interval.churn.of(ChurnMode::half) = {1, 2, 3, 4, 5, 6};
     interval.churn.fin_to_eof.record(Duration{20});
@@ -58,7 +59,8 @@ TEST(Interval, MergeAddsWorkersOfOneStretch) {
     EXPECT_EQ(a.started, 8u);
     EXPECT_EQ(a.dropped_arrivals, 2u);
     EXPECT_EQ(a.sent, 8u);
-    EXPECT_EQ(a.closes, 4u);
+    EXPECT_THAT(a.closes, testing::ElementsAre(4u, 10u));
+    EXPECT_EQ(a.all_closes(), 14u);
     EXPECT_EQ(a.connects, 6u);
     const auto& half = a.churn.of(ChurnMode::half);
     EXPECT_EQ(half.closes, 2u);

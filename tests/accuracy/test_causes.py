@@ -296,6 +296,20 @@ class Causes(CauseCase):
             self.assertIn("kernel", target)
 
     @tried_again
+    def test_a_healthy_service_that_misses_a_needless_slo_has_none(self):
+        step, load = {"name": "list", "http": "GET service/missions"}, {"rate": "200/s", "duration": "6s"}
+        with rig.Missiond() as service:
+            _, results, _, _ = self.run_load(service.url, [step], load, slo=["p99 < 5s"])
+            median = results["total"]["response_time_ms"]["p50"]
+            # Every second is bad; then about half of them by chance: there is nothing to blame in either.
+            for slo in ("p99 < 1us", f"p50 < {median}ms"):
+                code, results, _, out = self.run_load(service.url, [step], load, slo=[slo])
+                self.assertEqual(results.get("cause", {}).get("findings", []), [], out)
+                if slo == "p99 < 1us":
+                    self.assertEqual(code, 1, out)
+                    self.assertIn("cause unknown", results["cause"]["text"])
+
+    @tried_again
     def test_where_nothing_was_provoked_the_cause_is_unknown(self):
         with rig.Missiond("--fault", "capacity=100/s") as service:  # its queue is its own secret
             code, results, _, out = self.run_load(

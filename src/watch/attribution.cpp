@@ -127,25 +127,34 @@ std::vector<int> find_holders(const std::set<std::uint32_t>& inodes) {
 std::vector<int> without_keepers(std::vector<int> holders,
                                  const std::function<std::string(int)>& cgroup_of) {
     if (holders.size() < 2) return holders;
-    const auto keepers = cgroup_of(holders.front());
-    std::vector<int> others;
+    std::vector<int> running, others;
+    std::string keepers;
     for (const int pid : holders) {
-        if (cgroup_of(pid) != keepers) others.push_back(pid);
+        const auto cgroup = cgroup_of(pid);
+        if (cgroup.empty()) continue;
+        if (running.empty()) keepers = cgroup;
+        running.push_back(pid);
+        if (cgroup != keepers) others.push_back(pid);
     }
-    return others.empty() ? holders : others;
+    if (running.empty()) return holders;
+    return others.empty() ? running : others;
 }
 
 std::optional<bool> holds_socket(int pid, const std::set<std::uint32_t>& inodes) {
     std::error_code hidden;
+    bool unknown = false;  // what a descriptor is, or whether there are more
     const fs::path folder{fmt::format("/proc/{}/fd", pid)};
     for (fs::directory_iterator fd{folder, hidden}, end; !hidden && fd != end;
          fd.increment(hidden)) {
         std::array<char, 64> link;
         const auto length = ::readlink(fd->path().c_str(), link.data(), link.size());
-        if (length <= 0) continue;  // closed meanwhile
+        if (length <= 0) {  // closed meanwhile, or not ours to see
+            unknown = unknown || errno == EACCES || errno == EPERM;
+            continue;
+        }
         if (inodes.contains(inode_of({link.data(), static_cast<std::size_t>(length)}))) return true;
     }
-    if (hidden) return {};
+    if (hidden || unknown) return {};
     return false;
 }
 

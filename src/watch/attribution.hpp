@@ -26,12 +26,13 @@ std::vector<int> find_holders(const std::set<std::uint32_t>& inodes);
 /// Of the processes that hold a socket, lowest first, those that serve it. Who opens it for a
 /// service and keeps it (systemd, as pid 1 or of a user) was there before the service, and in a
 /// cgroup of its own. So where there is another cgroup than that of the lowest pid, those in the
-/// latter are left out. A master has the cgroup of its workers, also as pid 1 of a container.
+/// latter are left out. A master has the cgroup of its workers, also as pid 1 of a container. Whose
+/// cgroup is empty has ended meanwhile, and is left out, too; unless there are no cgroups.
 std::vector<int> without_keepers(std::vector<int> holders,
                                  const std::function<std::string(int pid)>& cgroup_of);
 
 /// Whether the process holds one of these sockets; nothing where its descriptors may not be
-/// listed, or it is gone.
+/// listed or read (a capability that it has and we have not forbids that), or it is gone.
 std::optional<bool> holds_socket(int pid, const std::set<std::uint32_t>& inodes);
 
 /// Command line of a process as `printable_command` shows it; empty when it is gone,

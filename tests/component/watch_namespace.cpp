@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <set>
 
 #include "watch/kernel_counters.hpp"
 #include "watch/watcher.hpp"
@@ -124,6 +125,16 @@ TEST_F(WatchNamespace, WithoutSysPtraceItIsReadFromProcAndBothCapabilitiesAreNam
                               "user or CAP_SYS_PTRACE, and CAP_SYS_ADMIN to enter it",
                               container.pid()));
         EXPECT_EQ(close_wait(there), leaks);
+    }}.join();
+}
+
+TEST_F(WatchNamespace, WhatItsProcessHoldsIsUnknownToWhoMayListItsDescriptorsAndNotReadThem) {
+    const std::set<std::uint32_t> nobodys{1};
+    EXPECT_EQ(holds_socket(container.pid(), nobodys), false);
+    std::jthread{[&] {
+        ASSERT_TRUE(drop_capability(CAP_SYS_PTRACE));
+        ASSERT_TRUE(open_fds(container.pid()));
+        EXPECT_EQ(holds_socket(container.pid(), nobodys), std::nullopt);
     }}.join();
 }
 

@@ -62,6 +62,9 @@ TEST(WithoutKeepers, TheServiceIsTakenAndNotWhoOpenedItsSocket) {
         {"a user's systemd", {{900, "/user/init.scope"}, {950, "/user/app/shop"}}, {950}},
         {"a container's master", {{1, "/"}, {7, "/"}, {8, "/"}}, {1, 7, 8}},
         {"without cgroups", {{1, ""}, {7, ""}}, {1, 7}},
+        {"a worker that has ended meanwhile", {{42, "/a"}, {43, ""}, {44, "/a"}}, {42, 44}},
+        {"a master that has", {{42, ""}, {43, "/a"}, {44, "/a"}}, {43, 44}},
+        {"a service's worker that has", {{1, "/i"}, {42, "/a"}, {43, ""}}, {42}},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.what);

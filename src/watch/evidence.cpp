@@ -149,6 +149,16 @@ std::int64_t invisible_growth(const SocketSample& from, const SocketSample& to) 
     return std::min(fds_of(to) - fds_of(from), unexplained(to) - unexplained(from));
 }
 
+/// Whether processes hold sockets of the port whose descriptors are not counted: other workers than
+/// the one that was named. One sample shows nothing: a socket may be closed after it was counted
+/// and before the descriptors are.
+bool holders_missing(const std::vector<const SocketSample*>& visible) {
+    const auto both = [](const auto* a, const auto* b) {
+        return unexplained(*a) < 0 && unexplained(*b) < 0;
+    };
+    return std::adjacent_find(visible.begin(), visible.end(), both) != visible.end();
+}
+
 bool surely_grows(const Trend& trend) { return trend.z >= surely && trend.low > 0; }
 
 /// How much of a limit is used; 0: the limit is not known.
@@ -177,20 +187,9 @@ void add_accept_queue(SocketEvidence& e, std::span<const SocketSample> samples) 
     }
 }
 
-void add_descriptors(SocketEvidence& e, std::span<const SocketSample> samples,
-                     const LoadStretch& load) {
-    std::vector<const SocketSample*> visible;
-    std::optional<std::uint64_t> limit;  // the latest
-    for (const auto& sample : samples) {
-        if (!sample.fds) continue;
-        visible.push_back(&sample);
-        if (sample.fd_limit) limit = sample.fd_limit;
-        const Fill fill{*sample.fds, sample.fd_limit.value_or(0)};
-        if (!fill.fuller_than({e.fds_max, e.fds_max_limit.value_or(0)})) continue;
-        e.fds_max = *sample.fds;
-        e.fds_max_limit = sample.fd_limit;
-    }
-    if (visible.empty()) return;
+/// `visible`: the samples with descriptors, at least one.
+void add_invisible(SocketEvidence& e, std::span<const SocketSample> samples,
+                   const std::vector<const SocketSample*>& visible, const LoadStretch& load) {
     e.invisible = invisible_growth(*visible.front(), *visible.back());
     const auto middle = load.begin + (load.end - load.begin) / 2;
     const auto half = std::find_if(visible.begin(), visible.end(),
@@ -206,6 +205,23 @@ void add_descriptors(SocketEvidence& e, std::span<const SocketSample> samples,
     const auto opened = series(fds_of), gap = series(unexplained);
     e.invisible_rising = surely_grows(trend_of(opened.at, opened.value)) &&
                          surely_grows(trend_of(gap.at, gap.value));
+}
+
+void add_descriptors(SocketEvidence& e, std::span<const SocketSample> samples,
+                     const LoadStretch& load) {
+    std::vector<const SocketSample*> visible;
+    std::optional<std::uint64_t> limit;  // the latest
+    for (const auto& sample : samples) {
+        if (!sample.fds) continue;
+        visible.push_back(&sample);
+        if (sample.fd_limit) limit = sample.fd_limit;
+        const Fill fill{*sample.fds, sample.fd_limit.value_or(0)};
+        if (!fill.fuller_than({e.fds_max, e.fds_max_limit.value_or(0)})) continue;
+        e.fds_max = *sample.fds;
+        e.fds_max_limit = sample.fd_limit;
+    }
+    if (visible.empty()) return;
+    if (!holders_missing(visible)) add_invisible(e, samples, visible, load);
     // Under another limit it was another process that was the fullest, or the limit was changed:
     // how far that was from its limit says nothing of when this one is reached.
     const auto fds = medians(samples, load.begin, load.end, [&](std::size_t i) {

@@ -52,7 +52,8 @@ struct SocketEvidence {
     std::optional<std::uint64_t> fds_max_limit;       ///< that limit
     std::optional<Duration> fd_eta;                   ///< from the load's end on
     /// Descriptors opened that no socket explains; of these, since the middle of the load. At most
-    /// as many as the fullest process has more than before.
+    /// as many as the fullest process has more than before; none where some hold sockets of the
+    /// port and are not looked at.
     std::int64_t invisible = 0, invisible_late = 0;
     bool invisible_rising = false;  ///< they surely grow all through the load
 

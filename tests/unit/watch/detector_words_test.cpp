@@ -260,6 +260,26 @@ TEST(Detector, SocketsThatGoAreNoDescriptorsOpened) {
     }
 }
 
+TEST(Detector, ClientsThatLeaveWorkersThatAreNotWatchedAreNoInvisibleLeak) {
+    SimulatedWatch watch;
+    watch.beside = [](SocketSample& sample, Duration at, std::uint32_t) {
+        const auto moved = static_cast<std::uint32_t>(2 * std::clamp(to_seconds(at), 0.0, 25.0));
+        sample.fds = 10 + moved;  // of the one that was named: it has new clients
+        sample.owned = 240 - 3 * moved;
+    };
+    EXPECT_THAT(watch.judge().flags, testing::IsEmpty());
+}
+
+TEST(Detector, ASampleAmidAWaveOfClosesHidesNoInvisibleLeak) {
+    SimulatedWatch watch;
+    watch.beside = [](SocketSample& sample, Duration at, std::uint32_t stuck) {
+        const double leaked = 20 * std::clamp(to_seconds(at), 0.0, 25.0);
+        sample.fds = 7 + stuck + static_cast<std::uint32_t>(leaked);
+        sample.owned = at == seconds(1) ? 100 : stuck;  // they went before fds were counted
+    };
+    EXPECT_THAT(watch.judge().flags, ElementsAre(testing::StartsWith("FD_LEAK_INVISIBLE: ")));
+}
+
 TEST(Detector, AWorkerThatIgnoresResetsLeaksInvisiblyBesideOthers) {
     SimulatedWatch watch;
     watch.server = slow(0, 0.01);

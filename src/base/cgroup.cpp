@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <sstream>
 
 #include "base/procfs.hpp"
@@ -39,7 +40,9 @@ bool has_controller(std::string_view list, std::string_view name) {
     return false;
 }
 
-/// The hierarchies with the controller: for each the folder below /sys/fs/cgroup and the path.
+constexpr const char *v2_top = "/sys/fs/cgroup", *v2_top_beside_v1 = "/sys/fs/cgroup/unified";
+
+/// The hierarchies with the controller: for each where it is mounted, and the path in it.
 template <class Visit>
 void each_hierarchy(std::string_view proc_cgroup, std::string_view controller, Visit visit) {
     each_line(proc_cgroup, [&](std::string_view line) {  // id:controllers:/path
@@ -48,7 +51,7 @@ void each_hierarchy(std::string_view proc_cgroup, std::string_view controller, V
         const auto controllers = line.substr(first + 1, second - first - 1);
         const std::string path{line.substr(second + 1)};
         if (controllers.empty()) {
-            visit(std::string{"/sys/fs/cgroup"}, path);
+            visit(std::string{v2_top}, path);
         } else if (has_controller(controllers, controller)) {
             visit(fmt::format("/sys/fs/cgroup/{}", controller), path);
         }
@@ -60,6 +63,27 @@ bool has_process(const std::string& group, int pid) {
     each_line(read_text(group + "/cgroup.procs"),
               [&, text = fmt::to_string(pid)](std::string_view line) { found |= line == text; });
     return found;
+}
+
+/// Adds the group of a process in the hierarchy mounted at `top`, and those above it, where it is
+/// seen to be in it.
+void add_visible(VisibleCgroups& groups, int pid, const std::string& root, const std::string& top,
+                 const std::string& path) {
+    const auto process = fmt::format("{}/proc/{}", root, pid);
+    std::vector<std::string> upwards;
+    if (path.find("/..") == path.npos) add_upwards(root + top, path, upwards);
+    // Of a group that a container has for its own, the folder is the top of what it sees.
+    for (const auto& own : {root + top, process + "/root" + top}) {
+        if (!upwards.empty() && has_process(upwards.front(), pid)) break;
+        upwards = {own};
+    }
+    if (!has_process(upwards.front(), pid)) {
+        std::error_code ec;
+        groups.hidden |= std::filesystem::exists(root + top + "/cgroup.procs", ec);
+        return;
+    }
+    groups.own.push_back(upwards.front());
+    groups.above.insert(groups.above.end(), upwards.begin() + 1, upwards.end());
 }
 
 /// The quota of one v1 group: -1 means none.
@@ -83,22 +107,10 @@ std::vector<std::string> cgroup_folders(std::string_view proc_cgroup, std::strin
 
 VisibleCgroups visible_cgroups(int pid, std::string_view controller, const std::string& root) {
     VisibleCgroups groups;
-    const auto process = fmt::format("{}/proc/{}", root, pid);
-    const auto text = read_text(process + "/cgroup");
+    const auto text = read_text(fmt::format("{}/proc/{}/cgroup", root, pid));
     each_hierarchy(text, controller, [&](const std::string& top, const std::string& path) {
-        std::vector<std::string> upwards;
-        if (path.find("/..") == path.npos) add_upwards(root + top, path, upwards);
-        // Of a group that a container has for its own, the folder is the top of what it sees.
-        for (const auto& own : {root + top, process + "/root" + top}) {
-            if (!upwards.empty() && has_process(upwards.front(), pid)) break;
-            upwards = {own};
-        }
-        if (!has_process(upwards.front(), pid)) {
-            groups.hidden = true;
-            return;
-        }
-        groups.own.push_back(upwards.front());
-        groups.above.insert(groups.above.end(), upwards.begin() + 1, upwards.end());
+        add_visible(groups, pid, root, top, path);
+        if (top == v2_top) add_visible(groups, pid, root, v2_top_beside_v1, path);
     });
     groups.hidden = groups.hidden && groups.own.empty();
     return groups;

@@ -22,14 +22,15 @@ std::vector<std::string> cgroup_folders(std::string_view proc_cgroup, std::strin
 struct VisibleCgroups {
     std::vector<std::string> own;    ///< folders of the group that it is in: of v1, of v2
     std::vector<std::string> above;  ///< of the groups above those, as far as visible
-    bool hidden = false;             ///< it is in a group, but that is not visible from here
+    /// It is in a group whose hierarchy is mounted here, but the group is not visible from here.
+    bool hidden = false;
 };
 
 /// A folder is taken only where its cgroup.procs names the process: what /proc/PID/cgroup tells is
 /// as seen from our own group, and in a container /sys/fs/cgroup shows our own group and not that
 /// of a neighbour ("/../id"). Where it is not below our /sys/fs/cgroup, the process's own view is
-/// asked, /proc/PID/root/sys/fs/cgroup, which needs its user or CAP_SYS_PTRACE. `root`: of the
-/// file tree.
+/// asked, /proc/PID/root/sys/fs/cgroup, which needs its user or CAP_SYS_PTRACE. Beside v1, v2 is
+/// below "unified". `root`: of the file tree.
 VisibleCgroups visible_cgroups(int pid, std::string_view controller, const std::string& root = {});
 
 /// The cpu.stat files of the groups with the cpu controller.

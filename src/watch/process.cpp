@@ -1,14 +1,18 @@
 #include "watch/process.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <ctime>
 #include <filesystem>
 #include <sstream>
+#include <utility>
 
 #include "base/procfs.hpp"
 #include "watch/attribution.hpp"
@@ -48,6 +52,13 @@ std::string oom_file_of(const VisibleCgroups& groups) {
         }
     }
     return {};
+}
+
+bool same_file(int a, int b) {
+    struct stat one {
+    }, other{};
+    return ::fstat(a, &one) == 0 && ::fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
 }
 
 }  // namespace
@@ -102,7 +113,7 @@ std::optional<double> cores_of(int pid) {
 std::optional<ProcessUse> ProcessMeter::look(std::optional<int> pid, Duration length) {
     const auto stat = pid ? parse_process_stat(read_text(proc(*pid, "stat"))) : std::nullopt;
     ProcessUse use;
-    use.oom_kills = new_oom_kills();  // in the group of the one before, if there is another now
+    use.oom_kills = oom_kills_.take();  // in the group of the one before, if there is another now
     if (stat && (pid_ != *pid || start_ != stat->start)) {
         if (pid_ != 0) use.restarts = 1;
         begin(*pid, *stat);
@@ -130,12 +141,35 @@ std::optional<ProcessUse> ProcessMeter::look(std::optional<int> pid, Duration le
     return use;
 }
 
-/// Kills in the target's cgroup since the last call.
-std::uint64_t ProcessMeter::new_oom_kills() {
-    const auto kills = number_in(read_text(oom_file_), "oom_kill");
+void OomKills::follow(const std::string& path) {
+    const int fd = path.empty() ? -1 : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd >= 0 && same_file(fd, fd_)) {
+        ::close(fd);
+        return;
+    }
+    close();
+    fd_ = fd;
+    before_ = read();
+}
+
+std::uint64_t OomKills::take() {
+    const auto kills = read();
     if (!kills) return 0;
-    const auto before = std::exchange(oom_kills_, kills).value_or(*kills);
+    const auto before = std::exchange(before_, kills).value_or(*kills);
     return *kills - std::min(*kills, before);
+}
+
+/// Nothing of a cgroup that is there no more.
+std::optional<std::uint64_t> OomKills::read() const {
+    std::array<char, 4096> text;
+    const auto length = ::pread(fd_, text.data(), text.size(), 0);
+    if (length <= 0) return {};
+    return number_in({text.data(), static_cast<std::size_t>(length)}, "oom_kill");
+}
+
+void OomKills::close() {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
 }
 
 /// A process that was not known before: another one than last time.
@@ -146,11 +180,7 @@ void ProcessMeter::begin(int pid, const ProcessStat& stat) {
     const auto with_cpu = visible_cgroups(pid, "cpu"), with_memory = visible_cgroups(pid, "memory");
     cgroup_hidden_ = with_cpu.hidden || with_memory.hidden;
     quota_ = cpu_quota(with_cpu);
-    const auto file = oom_file_of(with_memory);
-    if (file == oom_file_) return;  // in the same group the count goes on
-    oom_file_ = file;
-    oom_kills_.reset();
-    new_oom_kills();
+    oom_kills_.follow(oom_file_of(with_memory));
 }
 
 bool ProcessMeter::add_process(int pid, ProcessUse& use, Seen& seen) {

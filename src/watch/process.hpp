@@ -27,6 +27,29 @@ struct ScheduleStat {
 };
 std::optional<ScheduleStat> parse_schedstat(std::string_view text);
 
+/// Counts the OOM kills of one cgroup for as long as that exists. Its file stays open, as the path
+/// may lead through a process that is killed. Not thread-safe.
+class OomKills {
+public:
+    OomKills() = default;
+    OomKills(const OomKills&) = delete;
+    OomKills& operator=(const OomKills&) = delete;
+    ~OomKills() { close(); }
+
+    /// From now on those that this file counts (memory.events, or v1's memory.oom_control); where
+    /// it is the same file as before, by whatever path, the count goes on. Of an empty path: none.
+    void follow(const std::string& path);
+    /// Since the last call, or since the file is followed.
+    std::uint64_t take();
+
+private:
+    std::optional<std::uint64_t> read() const;
+    void close();
+
+    int fd_ = -1;
+    std::optional<std::uint64_t> before_;
+};
+
 /// Follows one process and its descendants (the workers of a pre-forking server do the work)
 /// through the files of /proc and of its cgroup, all readable without a privilege but the
 /// descriptors. Not thread-safe.
@@ -47,7 +70,6 @@ private:
         std::optional<std::uint64_t> periods, throttled;  ///< of the quota
     };
     void begin(int pid, const ProcessStat& stat);
-    std::uint64_t new_oom_kills();
     bool add_process(int pid, ProcessUse& use, Seen& seen);
     void add_threads(int pid, Seen& seen);
     void add_fds(int pid, ProcessUse& use);
@@ -61,8 +83,7 @@ private:
     std::optional<Seen> before_;
     std::optional<CpuQuota> quota_;
     bool cgroup_hidden_ = false;
-    std::string oom_file_;
-    std::optional<std::uint64_t> oom_kills_;
+    OomKills oom_kills_;
     std::vector<std::string> not_seen_;
 };
 

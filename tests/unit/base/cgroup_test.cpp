@@ -118,10 +118,31 @@ TEST_F(VisibleCgroupsTest, OursIsTheTopWhereTheTargetIsInItToo) {
     EXPECT_THAT(look("memory").own, ElementsAre("/sys/fs/cgroup/memory"));
 }
 
+TEST_F(VisibleCgroupsTest, OfVersion2BesideVersion1AreBelowUnified) {
+    write("/proc/7/cgroup", "4:memory:/a\n0::/b/c\n");
+    write("/sys/fs/cgroup/memory/a/cgroup.procs", "7\n");
+    write("/sys/fs/cgroup/unified/cgroup.procs", "1\n");
+    write("/sys/fs/cgroup/unified/b/c/cgroup.procs", "7\n");
+    const auto groups = look("cpu");
+    EXPECT_THAT(groups.own, ElementsAre("/sys/fs/cgroup/unified/b/c"));
+    EXPECT_THAT(groups.above, ElementsAre("/sys/fs/cgroup/unified/b", "/sys/fs/cgroup/unified"));
+    EXPECT_FALSE(groups.hidden);
+    EXPECT_THAT(look("memory").own,
+                ElementsAre("/sys/fs/cgroup/memory/a", "/sys/fs/cgroup/unified/b/c"));
+}
+
 TEST_F(VisibleCgroupsTest, NoGroupIsNoneHidden) {
     EXPECT_FALSE(look("cpu").hidden);
     write("/proc/7/cgroup", "4:memory:/a\n");
     EXPECT_FALSE(look("cpu").hidden);
+}
+
+TEST_F(VisibleCgroupsTest, OfAHierarchyThatIsNotMountedNoneIsHidden) {
+    write("/proc/7/cgroup", "4:memory:/a\n0::/\n");
+    write("/sys/fs/cgroup/memory/a/cgroup.procs", "7\n");  // and without a v1 controller of CPU
+    EXPECT_FALSE(look("cpu").hidden);
+    write("/sys/fs/cgroup/unified/cgroup.procs", "1\n");
+    EXPECT_TRUE(look("cpu").hidden);
 }
 
 TEST(NumberIn, TakesWholeKeysAlone) {

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "watch/kernel_counters.hpp"
 #include "watch/process.hpp"
 #include "watch/redis_info.hpp"
@@ -47,6 +50,59 @@ TEST(ProcessAge, GrowsAndIsNothingOfNobody) {
     EXPECT_LT(*age, std::chrono::hours{1});
     EXPECT_GE(*process_age(::getppid()), *age - std::chrono::milliseconds{10});
     EXPECT_FALSE(process_age(-1));
+}
+
+/// A cgroup's file that counts, which two paths lead to: as for two processes in one group.
+class OomKillsTest : public testing::Test {
+protected:
+    OomKillsTest() {
+        std::filesystem::remove_all(folder_);
+        std::filesystem::create_directories(folder_);
+        count(7);
+        std::filesystem::create_hard_link(first_, second_);
+    }
+    ~OomKillsTest() override { std::filesystem::remove_all(folder_); }
+
+    void count(int kills) const {
+        std::ofstream{std::filesystem::exists(second_) ? second_ : first_} << "oom 9\noom_kill "
+                                                                           << kills << "\n";
+    }
+
+    const std::string folder_ = testing::TempDir() + "loadline-oom-" + std::to_string(::getpid());
+    const std::string first_ = folder_ + "/first", second_ = folder_ + "/second";
+};
+
+TEST_F(OomKillsTest, AreThoseSinceTheFileIsFollowed) {
+    OomKills kills;
+    EXPECT_EQ(kills.take(), 0u);
+    kills.follow(first_);
+    EXPECT_EQ(kills.take(), 0u);
+    count(9);
+    EXPECT_EQ(kills.take(), 2u);
+    EXPECT_EQ(kills.take(), 0u);
+    kills.follow({});
+    count(10);
+    EXPECT_EQ(kills.take(), 0u);
+}
+
+TEST_F(OomKillsTest, OfTheTargetItselfAreSeenWhenThePathHasGoneWithIt) {
+    OomKills kills;
+    kills.follow(first_);
+    std::filesystem::remove(first_);
+    count(8);
+    EXPECT_EQ(kills.take(), 1u);
+}
+
+TEST_F(OomKillsTest, OfASuccessorInTheSameGroupAreCountedOn) {
+    OomKills kills;
+    kills.follow(first_);
+    count(8);
+    kills.follow(second_);
+    EXPECT_EQ(kills.take(), 1u);
+    const auto other = folder_ + "/other";
+    std::ofstream{other} << "oom_kill 3\n";
+    kills.follow(other);
+    EXPECT_EQ(kills.take(), 0u);
 }
 
 TEST(ProcessMeter, SeesThisProcess) {

@@ -33,8 +33,9 @@ void ListenerHolders::read_limits() {
 
 std::optional<OpenDescriptors> ListenerHolders::look(TimePoint now) {
     if (first_ != 0 && now >= search_at_) {
+        if (!process_age(first_)) find_successors();
+        if (first_ != 0) find_workers();
         search_at_ = now + search_every;
-        find_workers();
     }
     std::optional<OpenDescriptors> open;
     std::uint64_t sum = 0;
@@ -51,6 +52,13 @@ std::optional<OpenDescriptors> ListenerHolders::look(TimePoint now) {
     }
     if (open) open->of_others = static_cast<std::uint32_t>(sum - open->fds);
     return open;
+}
+
+/// The socket may be kept by a new master (nginx's binary upgrade), or by workers beside the first,
+/// whose pid was only the lowest.
+void ListenerHolders::find_successors() {
+    const auto holders = inodes_.empty() ? std::vector<int>{} : find_holders(inodes_);
+    begin(holders, std::move(inodes_));
 }
 
 /// A process that has just been forked holds what its parent does until it runs another program:

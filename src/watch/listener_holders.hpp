@@ -18,7 +18,8 @@ struct OpenDescriptors {
 
 /// The processes behind a listening socket: one, or a master and its workers. A look takes 2 us a
 /// process (Linux 6.2). Every 5 s, or a second after one of them has ended, those below the first
-/// one are asked whether they hold the socket, too: workers come and go. Not thread-safe.
+/// one are asked whether they hold the socket, too: workers come and go. When the first one itself
+/// has ended, all processes are asked, once: a new master has taken over. Not thread-safe.
 class ListenerHolders {
 public:
     /// From now on these processes are followed, the first of them also where it is not visible
@@ -31,6 +32,7 @@ public:
 
 private:
     void find_workers();
+    void find_successors();
 
     std::set<std::uint32_t> inodes_;
     int first_ = 0;

@@ -75,6 +75,7 @@ std::optional<ProcessStat> parse_process_stat(std::string_view text) {
     static const auto tick = std::chrono::nanoseconds{1'000'000'000 / ::sysconf(_SC_CLK_TCK)};
     static const auto page = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
     ProcessStat stat;
+    stat.parent = static_cast<int>(value[0]);
     stat.cpu = (value[10] + value[11]) * tick;  // utime, stime: fields 14 and 15
     stat.threads = static_cast<std::uint64_t>(value[16]);
     stat.start = static_cast<std::uint64_t>(value[18]);
@@ -101,6 +102,14 @@ std::vector<int> process_tree(int pid) {
         }
     }
     return tree;
+}
+
+bool is_below(int pid, int above) {
+    while (const auto stat = parse_process_stat(read_text(proc(pid, "stat")))) {
+        pid = stat->parent;
+        if (pid == above) return true;
+    }
+    return false;
 }
 
 std::optional<double> cores_of(int pid) {

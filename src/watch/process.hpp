@@ -15,6 +15,7 @@ namespace loadline {
 struct ProcessStat {
     Duration cpu{};  ///< user and system, of all threads it ever had; in steps of 10 ms
     std::uint64_t threads = 0, resident_bytes = 0;
+    int parent = 0;
     std::uint64_t start = 0;  ///< clock ticks after boot: tells two processes with one pid apart
 };
 /// Nothing for a text that is not one, and for a process that has ended and waits for its parent.
@@ -90,6 +91,10 @@ private:
 /// The processes below `pid`, itself first; at most 64. Needs CONFIG_PROC_CHILDREN: without
 /// it, `pid` alone.
 std::vector<int> process_tree(int pid);
+
+/// Whether a process was started by another one, over any number of steps, as far as those between
+/// still run.
+bool is_below(int pid, int above);
 
 /// For how long a process has run, to 10 ms; nothing when it is gone.
 std::optional<Duration> process_age(int pid);

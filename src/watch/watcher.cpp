@@ -9,6 +9,7 @@
 #include "base/procfs.hpp"
 #include "watch/evidence.hpp"
 #include "watch/own_sockets.hpp"
+#include "watch/process.hpp"
 
 namespace loadline {
 namespace {
@@ -33,17 +34,31 @@ SocketSample count(const std::vector<SocketRecord>& sockets) {
     return sample;
 }
 
-/// Why this process cannot be the one behind the port; nothing where it may be.
+std::set<std::uint32_t> listening_inodes(const std::vector<SocketRecord>& sockets) {
+    std::set<std::uint32_t> inodes;
+    for (const auto& socket : sockets) {
+        const bool listens = socket.state == TcpState::listen && socket.inode != 0;
+        if (listens) inodes.insert(socket.inode);
+    }
+    return inodes;
+}
+
+/// Why this process cannot be the one behind the port; nothing where it may be. A worker may be
+/// handed each connection by the process that listens, and so hold none before the load; and a
+/// supervisor never holds one.
 std::optional<Error> wrong_pid(int pid, std::uint16_t port,
                                const std::vector<SocketRecord>& sockets) {
-    std::set<std::uint32_t> listening, all;
+    std::set<std::uint32_t> all;
     for (const auto& socket : sockets) {
-        if (socket.inode == 0) continue;
-        all.insert(socket.inode);
-        if (socket.state == TcpState::listen) listening.insert(socket.inode);
+        if (socket.inode != 0) all.insert(socket.inode);
     }
+    const auto listening = listening_inodes(sockets);
     if (listening.empty() || holds_socket(pid, all).value_or(true)) return {};
     const auto holders = find_holders(listening);
+    const bool related = std::any_of(holders.begin(), holders.end(), [&](int holder) {
+        return is_below(pid, holder) || is_below(holder, pid);
+    });
+    if (related) return {};
     return usage_error(fmt::format(
         "process {} ({}) holds no socket of port {}\n   hint: {}", pid, command_of(pid), port,
         holders.empty() ? "who holds one is not visible from here; leave the option away"
@@ -175,17 +190,12 @@ std::optional<ProcessInfo> Watcher::holder_of_oldest() {
     return holder_;
 }
 
-/// Looks for the processes when another socket listens than before: the search goes through
-/// all of /proc.
+/// Looks for the processes when other sockets listen than before (each instance of a server may
+/// have its own, with SO_REUSEPORT): the search goes through all of /proc.
 void Watcher::seek_owner(const std::vector<SocketRecord>& sockets) {
-    if (sockets.empty()) return;
-    const auto& first = sockets.front();
-    if (first.state != TcpState::listen || first.inode == sought_inode_) return;
-    sought_inode_ = first.inode;
-    std::set<std::uint32_t> inodes;
-    for (const auto& socket : sockets) {
-        if (socket.state == TcpState::listen) inodes.insert(socket.inode);
-    }
+    auto inodes = listening_inodes(sockets);
+    if (inodes.empty() || inodes == sought_inodes_) return;
+    sought_inodes_ = inodes;
     const auto holders = options_.pid ? std::vector{*options_.pid} : take_owner(inodes);
     holders_.begin(holders, std::move(inodes));
 }

@@ -61,7 +61,8 @@ public:
     /// Takes the first sample before it returns, so that sockets from before the load are
     /// known: start it before the first connection. What cannot be seen is not an error
     /// here but UNKNOWN at the end. Usage error: port 0, a pid that does not exist, or that
-    /// surely holds no socket of the port, a tau that is not above zero.
+    /// surely holds no socket of the port and is neither below nor above a process that listens
+    /// there, a tau that is not above zero.
     static Result<std::unique_ptr<Watcher>> start(const WatchOptions& options);
     ~Watcher() override;
 
@@ -100,10 +101,10 @@ private:
     SocketReport complete(SocketReport report, const LoadFacts* load);
 
     const WatchOptions options_;
-    SocketTable table_;               ///< of the sampler, as are those down to the mutex
-    std::uint32_t sought_inode_ = 0;  ///< the listening socket whose owner was looked for
-    std::optional<int> listening_;    ///< the process that was found to hold the listening socket
-    bool same_process_ = false;       ///< it held the one before, too
+    SocketTable table_;                      ///< of the sampler, as are those down to the mutex
+    std::set<std::uint32_t> sought_inodes_;  ///< the listening sockets whose owner was looked for
+    std::optional<int> listening_;  ///< the process that was found to hold the listening socket
+    bool same_process_ = false;     ///< it held the one before, too
     ServerChange change_ = ServerChange::none;  ///< in the latest sample
     std::uint32_t held_inode_ = 0;  ///< the oldest stale socket, whose holder_ was looked for
     std::optional<ProcessInfo> holder_;

@@ -8,11 +8,14 @@
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 
+#include "watch/listener_holders.hpp"
 #include "watch/watcher.hpp"
 #include "watch_server.hpp"
 
@@ -157,8 +160,10 @@ TEST_F(WatchWorkers, OneThatTakesThePlaceOfAnotherIsFound) {
 
 TEST_F(WatchWorkers, OneOfThemMayBeNamedAndAStrangerMayNot) {
     const Child worker{[] {}}, stranger{[&] { listening_.close(); }};
+    const auto port = listening_.port();
+    listening_.close();
     std::this_thread::sleep_for(std::chrono::milliseconds{100});
-    auto options = options_of(listening_.port());
+    auto options = options_of(port);
     options.pid = worker.pid();
     const auto watcher = Watcher::start(options);
     ASSERT_TRUE(watcher.has_value()) << watcher.error().message;
@@ -173,7 +178,58 @@ TEST_F(WatchWorkers, OneOfThemMayBeNamedAndAStrangerMayNot) {
     EXPECT_EQ(refused.error().message,
               fmt::format("process {} ({}) holds no socket of port {}\n"
                           "   hint: process {} listens there: {}",
-                          stranger.pid(), command, listening_.port(), ::getpid(), command));
+                          stranger.pid(), command, port, worker.pid(), command));
+}
+
+TEST_F(WatchWorkers, OneThatIsHandedItsConnectionsAndASupervisorMayBeNamed) {
+    const Child handed{[&] { listening_.close(); }};
+    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    auto options = options_of(listening_.port());
+    options.pid = handed.pid();
+    const auto below = Watcher::start(options);
+    ASSERT_TRUE(below.has_value()) << below.error().message;
+    EXPECT_EQ((*below)->owner()->pid, handed.pid());
+
+    const Child server{[] {}};
+    listening_.close();
+    options.pid = ::getpid();
+    const auto above = Watcher::start(options);
+    ASSERT_TRUE(above.has_value()) << above.error().message;
+    EXPECT_EQ((*above)->owner()->pid, ::getpid());
+    EXPECT_GT((*above)->latest()->fds_of_others, 0U);  // who listens is counted, too
+}
+
+TEST_F(WatchWorkers, ARestartedInstanceOfAPortThatIsSharedIsFound) {
+    ListeningSocket first{AF_INET6, 0, 1024, true};
+    const auto another = [&] {
+        static std::optional<ListeningSocket> own;
+        first.close();
+        own.emplace(AF_INET6, first.port(), 1024, true);
+    };
+    Child second{another};
+    const auto watcher = std::move(*Watcher::start(options_of(first.port())));
+    ASSERT_TRUE(wait_for(seconds(5), [&] { return watcher->latest()->fds_of_others > 0; }));
+    second.end();
+    ASSERT_TRUE(wait_for(seconds(5), [&] { return watcher->latest()->fds_of_others == 0; }));
+    const Child third{another};
+    EXPECT_TRUE(wait_for(seconds(15), [&] { return watcher->latest()->fds_of_others > 0; }));
+}
+
+TEST_F(WatchWorkers, WhoTakesOverTheSocketIsFoundWhenTheFirstHasEnded) {
+    Child first{[] {}};
+    const Child next{[] {}};
+    struct stat socket {};
+    ASSERT_EQ(::fstat(listening_.get(), &socket), 0);
+    const auto inode = static_cast<std::uint32_t>(socket.st_ino);
+    ListenerHolders holders;
+    holders.begin({first.pid()}, {inode});
+    const auto begin = Clock::now();
+    EXPECT_EQ(holders.look(begin)->of_others, 0U);
+    first.end();
+    EXPECT_FALSE(holders.look(begin + seconds(1)));
+    const auto open = holders.look(begin + seconds(2));
+    ASSERT_TRUE(open);
+    EXPECT_GT(open->of_others, 0U);  // this process, and the next one
 }
 
 TEST_F(WatchWorkers, AChildThatDoesNotHoldTheSocketIsNone) {

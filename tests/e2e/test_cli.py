@@ -165,7 +165,10 @@ class Refusals(AgainstNginx):
 
     def test_a_process_that_does_not_hold_the_port_is_refused_and_the_one_that_does_is_named(self):
         scenario = self.scenario(one_request(self.nginx.url))
-        stranger = os.getpid()
+        beside = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(beside.wait)
+        self.addCleanup(beside.kill)
+        stranger = beside.pid
         for command in (["run", scenario, "--watch-pid"], ["search", scenario, "--watch-pid"],
                         ["watch", "--port", self.nginx.port, "--pid"]):
             with self.subTest(command=command):

@@ -24,6 +24,7 @@ TEST(ProcessStat, IsReadBehindACommandThatLooksLikeIts) {
         "18446744073709551615");
     ASSERT_TRUE(stat);
     EXPECT_EQ(stat->cpu, seconds(200.0 / static_cast<double>(::sysconf(_SC_CLK_TCK))));
+    EXPECT_EQ(stat->parent, 1);
     EXPECT_EQ(stat->threads, 6u);
     EXPECT_EQ(stat->start, 9999u);
     EXPECT_EQ(stat->resident_bytes, 25u * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
@@ -50,6 +51,13 @@ TEST(ProcessAge, GrowsAndIsNothingOfNobody) {
     EXPECT_LT(*age, std::chrono::hours{1});
     EXPECT_GE(*process_age(::getppid()), *age - std::chrono::milliseconds{10});
     EXPECT_FALSE(process_age(-1));
+}
+
+TEST(ProcessTree, IsClimbedUpwards) {
+    EXPECT_TRUE(is_below(::getpid(), ::getppid()));
+    EXPECT_FALSE(is_below(::getppid(), ::getpid()));
+    EXPECT_FALSE(is_below(::getpid(), ::getpid()));
+    EXPECT_FALSE(is_below(-1, ::getpid()));
 }
 
 /// A cgroup's file that counts, which two paths lead to: as for two processes in one group.

@@ -129,7 +129,9 @@ std::vector<Reason> broken_sockets(const std::optional<SocketReport>& sockets) {
     std::vector<Reason> reasons;
     if (!sockets) return reasons;
     if (sockets->word == SocketWord::leak_confirmed) reasons.push_back({"leak", sockets->text});
-    if (sockets->fd_exhausted) reasons.push_back({"fd_exhausted", sockets->flags.front()});
+    for (const auto& flag : sockets->flags) {
+        if (flag.starts_with("FD_EXHAUSTED")) reasons.push_back({"fd_exhausted", flag});
+    }
     if (sockets->strict && warns(*sockets)) {
         reasons.push_back(
             {"sockets", fmt::format("{}: {}", to_string(sockets->word), sockets->text)});

@@ -321,7 +321,7 @@ SocketReport judge_load(const CloseWaitTracker& tracker, const DetectorInput& in
     stays.busy = busy_at_most(stays, load, input.now);
     auto report = start_report(tracker, input, stays, stretch, e);
     const auto blind = blind_text(input);
-    if (blind && input.now <= load.begin) {
+    if (blind && (!input.sight_lost || input.now <= load.begin)) {
         report.text = *blind;
         return report;
     }
@@ -335,14 +335,14 @@ SocketReport judge_load(const CloseWaitTracker& tracker, const DetectorInput& in
         report.text = *doubt;
     } else {
         report.text = load_text({report, e, input, load, stays.young, stays.busy});
-        if (blind) report.flags.push_back("WATCH_GAP: in the end " + *blind);
     }
-    if (report.word != SocketWord::unknown) add_leak_fraction(report, e, load.requests);
+    if (!blind) add_leak_fraction(report, e, load.requests);
     const auto bar = std::max(5.0, 0.002 * static_cast<double>(load.closes));
     add_flags(report, e,
               same_server(input) && static_cast<double>(e.invisible) >= bar &&
                   4 * e.invisible_late >= e.invisible);
     add_interruptions(report, input, stays.outlived);
+    if (blind && report.text != *blind) report.flags.push_back("WATCH_GAP: in the end " + *blind);
     return report;
 }
 
@@ -365,7 +365,7 @@ SocketReport judge_alone(const CloseWaitTracker& tracker, const DetectorInput& i
     auto report = start_report(tracker, input, stays, stretch, e);
     if (const auto why = blind_text(input)) {
         report.text = *why;
-        add_flags(report, e, false);
+        if (input.sight_lost) add_flags(report, e, false);
         return report;
     }
     const auto watched = stretch.end - stretch.begin;

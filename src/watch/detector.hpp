@@ -31,6 +31,7 @@ struct DetectorInput {
     std::string unreadable;   ///< why the last sample failed; empty: it did not
     WatchGap gap = {};        ///< of a watcher elsewhere
     std::string source = {};  ///< who took the samples; empty: we did
+    bool sight_lost = false;  ///< where unreadable: the sockets were seen till then, beyond doubt
 };
 
 /// What the load did: known in `run` and `search`, not to a watcher that stands alone.

@@ -303,6 +303,7 @@ DetectorInput RemoteWatcher::last_look(const LoadFacts& load, Duration tau, Time
         input.unreadable = why;
     } else if (!follower_.failure().empty()) {
         input.unreadable = follower_.failure();
+        input.sight_lost = true;
     } else if (input.now <= load.begin) {
         input.unreadable = "no sample came since the load began: " + why;
     } else {
@@ -320,8 +321,8 @@ SocketReport RemoteWatcher::finish(LoadFacts load, Duration slowest_response) {
     if (input.gap.matters && input.now < asked - silent_after) load.settled = false;
     auto report = judge_load(follower_.tracker(), input, load);
     complete_report(report, follower_.holder(), input.samples);
-    follower_.record_end(
-        {tau, follower_.holder(), &load, input.gap, input.source, input.unreadable});
+    follower_.record_end({tau, follower_.holder(), &load, input.gap, input.source, input.unreadable,
+                          input.sight_lost});
     return report;
 }
 

@@ -37,6 +37,7 @@ public:
                 break;
             case Kind::failure:
                 failure_ = read.failure;
+                sight_lost_ = true;
                 break;
             case Kind::end:
                 tau_ = read.tau;
@@ -44,7 +45,10 @@ public:
                 load_ = read.load;
                 gap_ = read.gap;
                 source_ = read.source;
-                if (!read.unreadable.empty()) failure_ = read.unreadable;
+                if (!read.unreadable.empty()) {
+                    failure_ = read.unreadable;
+                    sight_lost_ = read.sight_lost;
+                }
                 break;
             case Kind::skipped:
                 ++lost_;
@@ -67,6 +71,7 @@ public:
         if (!samples_.empty()) input.now = samples_.back().at;
         input.listener = listener_;
         input.unreadable = failure_;
+        input.sight_lost = !failure_.empty() && sight_lost_ && !cut_off_;
         input.source = source_;
         input.gap = gap();
         if (cut_off_) {
@@ -107,6 +112,7 @@ private:
     ListenerFollower listeners_;
     ListenerFate listener_ = ListenerFate::never_seen;
     std::string failure_, source_;
+    bool sight_lost_ = false;
     std::optional<ProcessInfo> holder_;
     std::optional<LoadFacts> load_;
     WatchGap gap_;

@@ -259,7 +259,10 @@ std::string SocketStreamWriter::end(const RecordedEnd& recorded) {
         end["gap"] = {{"text", recorded.gap.text}, {"matters", recorded.gap.matters}};
     }
     if (!recorded.source.empty()) end["source"] = recorded.source;
-    if (!recorded.unreadable.empty()) end["unreadable"] = recorded.unreadable;
+    if (!recorded.unreadable.empty()) {
+        end["unreadable"] = recorded.unreadable;
+        end["sight_lost"] = recorded.sight_lost;
+    }
     out["end"] = std::move(end);
     return line_of(out);
 }

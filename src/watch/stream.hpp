@@ -57,6 +57,7 @@ struct RecordedEnd {
     WatchGap gap;
     std::string source;
     std::string unreadable = {};  ///< as it was judged: see DetectorInput
+    bool sight_lost = false;      ///< likewise
 };
 
 /// The number of a process's network namespace; of our own, where none is named.

@@ -148,6 +148,7 @@ StreamRead SocketStreamReader::understand(const Json& line) {
         }
         read.source = end.value("source", std::string{});
         read.unreadable = end.value("unreadable", std::string{});
+        read.sight_lost = end.value("sight_lost", false);
     } else if (line.contains("failure")) {
         read.kind = Kind::failure;
         read.failure = line.at("failure").get<std::string>();

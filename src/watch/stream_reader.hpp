@@ -37,6 +37,7 @@ struct StreamRead {
     WatchGap gap;                   ///< likewise
     std::string source;             ///< likewise
     std::string unreadable;         ///< likewise
+    bool sight_lost = false;        ///< likewise
 };
 
 /// Turns the lines of a stream back into samples: the counterpart of SocketStreamWriter. Pure;

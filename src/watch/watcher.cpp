@@ -310,6 +310,7 @@ DetectorInput Watcher::last_look(Duration slowest_response) {
     input.samples = samples_;
     input.listener = listener_;
     input.unreadable = failure_;
+    input.sight_lost = !failure_.empty();
     return input;
 }
 

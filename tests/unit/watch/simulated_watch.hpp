@@ -33,8 +33,9 @@ struct SimulatedWatch {
     std::function<void(SocketSample&, Duration at, std::uint32_t stuck)> beside;
     Duration before = std::chrono::seconds{1};  ///< from the first sample to the load
     bool settled = true;
-    double unanswered = 0;   ///< of the closes: the part that left a request behind
-    std::string unreadable;  ///< why the last look failed
+    double unanswered = 0;               ///< of the closes: the part that left a request behind
+    std::string unreadable;              ///< why the last look failed
+    std::optional<Duration> raised_tau;  ///< by the slowest answer, known in the end
 
     struct Outcome {
         SocketReport report;
@@ -60,10 +61,15 @@ struct SimulatedWatch {
             outcome.recording += stream.sample({sample, sockets, ListenerFate::kept, owner}) + "\n";
         }
         const auto facts = load_facts(closes);
-        DetectorInput input{8080, samples.back().at, tau, samples, ListenerFate::kept, unreadable};
+        const auto judged = raised_tau.value_or(tau);
+        if (raised_tau) recount_stale(samples, tracker, judged);
+        DetectorInput input{8080,    samples.back().at,  judged,
+                            samples, ListenerFate::kept, unreadable};
+        input.sight_lost = !unreadable.empty();
         outcome.report = judge_load(tracker, input, facts);
         complete_report(outcome.report, owner, samples);
-        outcome.recording += stream.end({tau, owner, &facts, {}, {}}) + "\n";
+        outcome.recording +=
+            stream.end({judged, owner, &facts, {}, {}, unreadable, !unreadable.empty()}) + "\n";
         return outcome;
     }
 

@@ -53,7 +53,7 @@ TrialMeasurement load(TrialStage& stage, double per_second, Duration length, Arr
 /// Whether the generator kept this rate: on time, and all of it.
 bool kept(const TrialMeasurement& m) {
     return m.generator.send_lag_p99 < late && m.total.dropped_arrivals == 0 &&
-           static_cast<double>(m.total.sent) >= 0.99 * static_cast<double>(m.total.scheduled);
+           static_cast<double>(m.total.all_sent()) >= 0.99 * static_cast<double>(m.total.scheduled);
 }
 
 void find_ceiling(TrialStage& stage, Selftest& selftest,

@@ -230,7 +230,29 @@ void Worker::depart(PooledConnection& connection) {
                           (ends_in_flight(mode) || mode == ChurnMode::timeout);
     auto& counts = counts_of(mode);
     ++(answered ? counts.answered_first : counts.closes);
+    if (!answered) count_unanswered(connection);
     end_connection(connection);
+}
+
+/// A leaving connection ends by our own doing: the server may still work on its last request, if
+/// that has no answer. After a reset it holds no socket for it, and of half a request there is
+/// nothing to work on.
+void Worker::count_unanswered(const PooledConnection& connection) {
+    if (connection.answered) return;
+    auto& step = interval_of(now_).steps[connection.last_step];
+    switch (*connection.churn) {
+        case ChurnMode::fin_inflight:
+        case ChurnMode::timeout:
+            ++step.left;
+            break;
+        case ChurnMode::half:
+        case ChurnMode::slow_read:
+        case ChurnMode::reuse_race:
+            ++step.unanswered;
+            break;
+        default:
+            break;
+    }
 }
 
 /// Closes by our own doing, with FIN or RST as the mode has it.
@@ -298,8 +320,12 @@ void Worker::end_of_half(PooledConnection& connection, Duration after) {
 
 /// A connection that has been leaving for too long.
 void Worker::give_up(PooledConnection& connection) {
-    if (is_half_closed(connection)) return end_of_half(connection, Histogram::unanswered);
+    if (is_half_closed(connection)) {
+        count_unanswered(connection);
+        return end_of_half(connection, Histogram::unanswered);
+    }
     if (connection.churn == ChurnMode::reuse_race) {
+        count_unanswered(connection);
         return end_connection(connection);  // no answer either: no race was lost or won
     }
     depart(connection);
@@ -354,7 +380,7 @@ void Worker::race(PooledConnection& connection) {
     connection.left = now_;
     connection.leave_by = now_ + step.timeout;
     connection.link.expect(step.head_request, false);
-    ++interval_of(now_).sent;
+    ++interval_of(now_).steps[connection.last_step].sent;
     ++counts_of(ChurnMode::reuse_race).unmeasured;
     const auto& request = step.fixed_request.empty() ? connection.request : step.fixed_request;
     request_left(connection, connection.link.send(request));
@@ -386,7 +412,11 @@ void Worker::cut_off_churners(ConnectionPool& pool) {
     for (std::size_t i = 0; pool.churn && i < pool.all.size(); ++i) {
         auto& connection = *pool.all[i];
         if (connection.state != State::leaving && connection.state != State::parked) continue;
-        if (connection.state == State::parked) ++counts_of(*connection.churn).not_kept;
+        if (connection.state == State::parked) {
+            ++counts_of(*connection.churn).not_kept;
+        } else {
+            count_unanswered(connection);
+        }
         const bool half_closed = is_half_closed(connection);
         if (half_closed) interval_of(now_).churn.fin_to_eof.record(Histogram::unanswered);
         close(connection, !half_closed);

@@ -262,7 +262,10 @@ void Worker::record(const User& user, Outcome outcome, Traffic traffic) {
     ++stats.outcomes[static_cast<std::size_t>(outcome)];
     stats.bytes_in += traffic.in;
     stats.bytes_out += traffic.out;
-    if (timing.sent != TimePoint{}) record_sent(user, interval);
+    if (timing.sent != TimePoint{}) {
+        record_sent(user, interval);
+        stats.unanswered += outcome == Outcome::timeout || outcome == Outcome::aborted;
+    }
     if (answered(outcome)) {
         stats.response_time.record(timing.response_time());
         stats.service_time.record(timing.service_time());
@@ -278,7 +281,7 @@ void Worker::record(const User& user, Outcome outcome, Traffic traffic) {
 /// The generator's own part in an exchange.
 void Worker::record_sent(const User& user, Interval& interval) {
     const auto& timing = user.timing;
-    ++interval.sent;
+    ++interval.steps[user.step].sent;
     const auto lag = timing.send_lag();
     interval.send_lag.record(lag);
     lag_windows_.record(timing.intended, lag, interval.send_lag_windows);

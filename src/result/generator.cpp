@@ -52,7 +52,7 @@ GeneratorHealth figures(const GeneratorFacts& facts) {
     const auto& total = facts.total;
     GeneratorHealth health;
     health.scheduled = total.scheduled;
-    health.sent = total.sent;
+    health.sent = total.all_sent();
     health.dropped = total.dropped_arrivals;
     // A histogram begins at 1 ns: that is where "did not wait at all" is recorded.
     const auto read = [](const Histogram& histogram, double q) {
@@ -80,7 +80,7 @@ std::vector<Reason> limits_of(const GeneratorFacts& facts, const GeneratorHealth
     const auto& total = facts.total;
     std::vector<Reason> limits;
     if (facts.cap_waits > 0 &&
-        exceeds_share(facts.cap_waits, std::max(total.scheduled, total.sent), cap_waits_allowed)) {
+        exceeds_share(facts.cap_waits, std::max(total.scheduled, health.sent), cap_waits_allowed)) {
         limits.push_back({"client_limit",
                           fmt::format("{} arrivals or requests waited longer than {}, or were "
                                       "dropped, at our own cap on users or connections while the "

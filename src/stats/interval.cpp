@@ -41,6 +41,9 @@ void StepStats::merge(const StepStats& other) {
     wait.merge(other.wait);
     read.merge(other.read);
     resends += other.resends;
+    sent += other.sent;
+    unanswered += other.unanswered;
+    left += other.left;
     bytes_in += other.bytes_in;
     bytes_out += other.bytes_out;
     origins.merge(other.origins);
@@ -56,7 +59,7 @@ void StepStats::clear() {
     tls.clear();
     wait.clear();
     read.clear();
-    bytes_in = bytes_out = resends = 0;
+    bytes_in = bytes_out = resends = sent = unanswered = left = 0;
     origins = {};
 }
 
@@ -70,7 +73,6 @@ void Interval::add_sums(const Interval& other) {
     scheduled += other.scheduled;
     started += other.started;
     dropped_arrivals += other.dropped_arrivals;
-    sent += other.sent;
     if (closes.size() < other.closes.size()) closes.resize(other.closes.size());
     for (std::size_t i = 0; i < other.closes.size(); ++i) closes[i] += other.closes[i];
     connects += other.connects;
@@ -104,11 +106,17 @@ std::uint64_t Interval::all_closes() const {
     return std::accumulate(closes.begin(), closes.end(), std::uint64_t{0});
 }
 
+std::uint64_t Interval::all_sent() const {
+    return std::accumulate(
+        steps.begin(), steps.end(), std::uint64_t{0},
+        [](std::uint64_t sum, const StepStats& step) { return sum + step.sent; });
+}
+
 void Interval::clear() {
     start = end = TimePoint{};
     for (auto& step : steps) step.clear();
     for (auto& journey : journeys) journey.clear();
-    scheduled = started = dropped_arrivals = sent = connects = 0;
+    scheduled = started = dropped_arrivals = connects = 0;
     std::fill(closes.begin(), closes.end(), 0);
     churn.clear();
     send_lag.clear();

@@ -36,6 +36,10 @@ struct StepStats {
     Histogram resolve, connect, tls, wait, read;
     std::uint64_t bytes_in = 0, bytes_out = 0;
     std::uint64_t resends = 0;  ///< sent again because a reused connection turned out dead
+    std::uint64_t sent = 0;     ///< exchanges, also those that a churn ends unmeasured
+    /// Of these: given up by us before their answer was whole; and left in flight by a churn,
+    /// which would not have waited for it. The server may still be working on both.
+    std::uint64_t unanswered = 0, left = 0;
     Origins origins;
 
     std::uint64_t count() const;   ///< every outcome
@@ -60,7 +64,6 @@ struct Interval {
     std::uint64_t scheduled = 0;         ///< arrivals that were due
     std::uint64_t started = 0;           ///< arrivals handed to a virtual user
     std::uint64_t dropped_arrivals = 0;  ///< arrivals that never got a virtual user
-    std::uint64_t sent = 0;              ///< exchanges sent
     std::uint64_t connects = 0;          ///< connections opened
     ChurnStats churn;  ///< of journeys that churn; their closes are part of `closes`
     Histogram send_lag, pool_wait;
@@ -81,6 +84,7 @@ struct Interval {
     void clear();  ///< keeps the shape
 
     std::uint64_t all_closes() const;
+    std::uint64_t all_sent() const;
 
 private:
     void add_sums(const Interval& other);

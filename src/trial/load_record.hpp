@@ -23,24 +23,23 @@ public:
     /// The latest window of load has ended, but for its drain.
     void end(TimePoint at) { end_ = at; }
 
-    /// Of the targets that are true in `watched`, by their index. `unanswered` are the requests
-    /// that timed out or were still open at the end, and where a churn leaves in flight from a
-    /// step that never answered, those it left, too: it is not known how long the server works on
-    /// any of them.
+    /// Of the targets that are true in `watched`, by their index. Unanswered are the requests that
+    /// we gave up, and of those that a churn left in flight the same part as of the step's others:
+    /// all of them where none was answered.
     LoadFacts facts(const std::vector<bool>& watched) const;
 
 private:
     struct Count {
-        std::uint64_t closes = 0, requests = 0, unanswered = 0;
+        std::uint64_t unanswered = 0, left = 0;  ///< as in StepStats, since the begin
     };
-    bool leaves_the_silent(const std::vector<bool>& watched) const;
+    std::vector<double> unanswered_parts() const;
 
     const Plan& plan_;
     TimePoint begin_{}, end_{};
     std::vector<TimePoint> at_;
-    std::vector<Count> counts_;              ///< since the begin: of each instant, per target
-    std::vector<std::uint64_t> left_;        ///< in flight by the churn, of each instant
-    std::vector<std::uint64_t> answered_;    ///< per step
+    std::vector<std::uint64_t> closes_;           ///< since the begin: at each instant, per target
+    std::vector<Count> counts_;                   ///< at each instant, per step
+    std::vector<std::uint64_t> sent_, answered_;  ///< per step
 };
 
 }  // namespace loadline

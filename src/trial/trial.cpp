@@ -29,7 +29,7 @@ TimelinePoint point_of(const SecondOfLoad& second, const Plan& plan, const LoadW
     const auto& all = second.everything;
     point.scheduled = all.scheduled;
     point.started = all.started;
-    point.sent = all.sent;
+    point.sent = all.all_sent();
     point.dropped = all.dropped_arrivals;
     Histogram response, service;
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {

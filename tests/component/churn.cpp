@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 
 #include <mutex>
+#include <thread>
 
 #include "churn_case.hpp"
 
@@ -19,7 +20,7 @@ void expect_measured(const Run& run, ChurnMode mode) {
     EXPECT_EQ(outcomes(run.all), fmt::format("ok {}", journeys));
     EXPECT_EQ(run.all.journeys[0].count(), journeys);
     EXPECT_EQ(run.of(mode).unmeasured, 0u);
-    EXPECT_EQ(run.all.sent, journeys);
+    EXPECT_EQ(run.all.all_sent(), journeys);
 }
 
 void expect_unmeasured(const Run& run, ChurnMode mode) {
@@ -28,7 +29,7 @@ void expect_unmeasured(const Run& run, ChurnMode mode) {
     EXPECT_EQ(run.all.journeys[0].count(), 0u);
     EXPECT_EQ(run.all.started, journeys);
     EXPECT_EQ(run.of(mode).unmeasured, journeys);
-    EXPECT_EQ(run.all.sent, mode == ChurnMode::open ? 0 : journeys);
+    EXPECT_EQ(run.all.all_sent(), mode == ChurnMode::open ? 0 : journeys);
     EXPECT_TRUE(run.result.drained);
 }
 
@@ -360,6 +361,50 @@ TEST(Churn, WithoutAConnectionIsCountedApartWhereNothingIsMeasured) {
     EXPECT_EQ(result.total.churn.sum().closes, 0u);
     ASSERT_FALSE(result.examples.empty());
     EXPECT_EQ(result.examples[0].outcome, Outcome::connect_refused);
+}
+
+constexpr const char* impatient = R"({"name": "look", "http": "GET service/", "timeout": "100ms"})";
+
+/// What the server may still be working on when we have left: by each mode, and by whom it is known
+/// that an answer was awaited.
+TEST(Churn, RequestsWithoutAnAnswerAreCountedByTheirStep) {
+    struct {
+        ChurnMode mode;
+        std::uint64_t unanswered, left;
+    } constexpr rows[] = {
+        {ChurnMode::fin_idle, journeys, 0},  {ChurnMode::half, journeys, 0},
+        {ChurnMode::slow_read, journeys, 0}, {ChurnMode::fin_inflight, 0, journeys},
+        {ChurnMode::timeout, 0, journeys},   {ChurnMode::rst_inflight, 0, 0},
+        {ChurnMode::partial, 0, 0},          {ChurnMode::open, 0, 0},
+    };
+    for (const auto& row : rows) {
+        SCOPED_TRACE(to_string(row.mode));
+        const auto more = row.mode == ChurnMode::timeout ? R"(, "timeout-after": "20ms")" : "";
+        const auto churn = fmt::format(R"("{}": 1{})", to_string(row.mode), more);
+        Witness at_work{[](Peer&) { std::this_thread::sleep_for(milliseconds{400}); }};
+        const auto step = run(scenario(at_work.url(), churn, impatient)).all.steps[0];
+        EXPECT_EQ(step.unanswered, row.unanswered);
+        EXPECT_EQ(step.left, row.left);
+    }
+    for (const auto mode : {ChurnMode::fin_idle, ChurnMode::half, ChurnMode::slow_read}) {
+        SCOPED_TRACE(to_string(mode));
+        Witness quick;
+        const auto churn = fmt::format(R"("{}": 1)", to_string(mode));
+        const auto step = run(scenario(quick.url(), churn)).all.steps[0];
+        EXPECT_EQ(step.sent, journeys);
+        EXPECT_EQ(step.unanswered + step.left, 0u);
+    }
+}
+
+/// Who waits for a connection to the end has sent nothing that the server could work on.
+TEST(Churn, WhatWasNeverSentIsNotWithoutAnAnswer) {
+    Witness silent{[](Peer&) {}};
+    EngineOptions options;
+    options.connections = 1;
+    const auto& all = run(scenario(silent.url(), R"("share": "1%", "fin-idle": 1)"), options).all;
+    EXPECT_EQ(outcomes(all), "aborted 20");
+    EXPECT_LT(all.all_sent(), journeys);
+    EXPECT_EQ(all.steps[0].unanswered, all.all_sent());
 }
 
 /// Each journey draws its mode from a stream of its own: chi-squared over 4000 of them, and the

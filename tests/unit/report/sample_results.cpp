@@ -123,8 +123,10 @@ void count_arrivals(RunResult& r, std::uint64_t arrivals) {
     auto& total = r.measurement.total;
     total.scheduled = total.started = arrivals;
     r.measurement.generator.scheduled = arrivals;
-    for (const auto& stats : total.steps) r.measurement.generator.sent += stats.count();
-    total.sent = r.measurement.generator.sent;
+    for (auto& stats : total.steps) {
+        stats.sent = stats.count();
+        r.measurement.generator.sent += stats.sent;
+    }
     auto& ended = r.measurement.throughput;
     ended.journeys = total.journeys[0].count();
     const auto pooled = pooled_transactions(*r.plan, total);

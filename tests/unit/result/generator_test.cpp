@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 
 Interval quiet_total() {
     Interval total{1, 1};
-    total.scheduled = total.started = total.sent = 10'000;
+    total.scheduled = total.started = total.steps[0].sent = 10'000;
     total.send_lag.record(std::chrono::microseconds{20}, 10'000);
     return total;
 }

@@ -21,7 +21,10 @@ Interval filled(int start, int end) {
     interval.scheduled = 5;
     interval.started = 4;
     interval.dropped_arrivals = 1;
-    interval.sent = 4;
+    interval.steps[1].sent = 4;
+    interval.steps[0].sent = 2;
+    interval.steps[1].unanswered = 3;
+    interval.steps[1].left = 1;
     interval.closes = {2, 5};
     interval.connects = 3;
     interval.churn.of(ChurnMode::half) = {1, 2, 3, 4, 5, 6};
@@ -58,7 +61,10 @@ TEST(Interval, MergeAddsWorkersOfOneStretch) {
     EXPECT_EQ(a.scheduled, 10u);
     EXPECT_EQ(a.started, 8u);
     EXPECT_EQ(a.dropped_arrivals, 2u);
-    EXPECT_EQ(a.sent, 8u);
+    EXPECT_EQ(a.all_sent(), 12u);
+    EXPECT_EQ(a.steps[1].sent, 8u);
+    EXPECT_EQ(a.steps[1].unanswered, 6u);
+    EXPECT_EQ(a.steps[1].left, 2u);
     EXPECT_THAT(a.closes, testing::ElementsAre(4u, 10u));
     EXPECT_EQ(a.all_closes(), 14u);
     EXPECT_EQ(a.connects, 6u);
@@ -115,7 +121,8 @@ TEST(Interval, ClearKeepsTheShape) {
     EXPECT_EQ(interval.journeys[0].response_time.count(), 0u);
     EXPECT_EQ(interval.send_lag.count(), 0u);
     EXPECT_EQ(interval.churn.sum().closes + interval.churn.fin_to_eof.count(), 0u);
-    EXPECT_EQ(interval.scheduled + interval.sent + interval.in_flight, 0u);
+    EXPECT_EQ(interval.scheduled + interval.all_sent() + interval.all_closes() + interval.in_flight,
+              0u);
     EXPECT_EQ(interval.end, TimePoint{});
 }
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace loadline {
 namespace {
 
@@ -10,34 +12,27 @@ using testing::ElementsAre;
 using testing::Field;
 
 const TimePoint start{seconds(1000)};
-constexpr int ok = static_cast<int>(Outcome::ok), timed_out = static_cast<int>(Outcome::timeout),
-              aborted = static_cast<int>(Outcome::aborted);
-
-/// A journey over two targets: its step 1, on target 1, is where it may churn.
+/// Step 0 is on target 0, step 1 on target 1.
 Plan plan_of_two_targets() {
     Plan plan;
     plan.targets.resize(2);
     plan.steps.resize(2);
-    plan.steps[0].target = 0;
     plan.steps[1].target = 1;
-    auto& journey = plan.journeys.emplace_back();
-    journey.actions = {ExchangeAction{0}, ExchangeAction{1}};
-    journey.churn = ChurnPoint{1, 1};
     return plan;
 }
 
-/// Answers on target 0; time-outs, an abort and closes on both; two left in flight by the churn.
+/// Target 0 answers 9 of 10 requests that are awaited, target 1 none of 4; of each a churn leaves
+/// 20 in flight.
 Interval second_of_load() {
     Interval second{2, 1, 2};
     second.closes = {7, 40};
-    second.steps[0].outcomes[ok] = 10;
-    second.steps[0].service_time.record(seconds(0.1), 10);
-    second.steps[0].outcomes[timed_out] = 1;
-    second.steps[1].outcomes[timed_out] = 3;
-    second.steps[1].outcomes[aborted] = 1;
-    second.churn.of(ChurnMode::fin_inflight).closes = 1;
-    second.churn.of(ChurnMode::timeout).closes = 1;
-    second.churn.of(ChurnMode::fin_idle).closes = 5;
+    second.steps[0].sent = 120;
+    second.steps[0].service_time.record(seconds(0.1), 90);
+    second.steps[0].unanswered = 10;
+    second.steps[0].left = 20;
+    second.steps[1].sent = 24;
+    second.steps[1].unanswered = 4;
+    second.steps[1].left = 20;
     return second;
 }
 
@@ -52,31 +47,39 @@ TEST(LoadRecord, CountsOfTheWatchedTargetAlone) {
     const auto first = record.facts({true, false});
     EXPECT_EQ(first.begin, start);
     EXPECT_EQ(first.end, start + seconds(2));
-    EXPECT_EQ(first.requests, 22U);
-    EXPECT_THAT(first.closed, ElementsAre(Field(&CloseCount::closes, 7), Field(&CloseCount::closes, 14)));
+    EXPECT_EQ(first.requests, 240U);
+    EXPECT_THAT(first.closed,
+                ElementsAre(Field(&CloseCount::closes, 7), Field(&CloseCount::closes, 14)));
     EXPECT_EQ(first.closed.back().at, start + seconds(2));
-    EXPECT_EQ(first.closed.back().unanswered, 2U);
 
     const auto both = record.facts({true, true});
-    EXPECT_EQ(both.requests, 30U);
+    EXPECT_EQ(both.requests, 288U);
     EXPECT_EQ(both.closed.back().closes, 94U);
 }
 
-TEST(LoadRecord, WhatAChurnLeavesInFlightCountsWhereTheStepNeverAnswered) {
-    auto plan = plan_of_two_targets();
-    plan.churn.share = 1;
-    LoadRecord silent{plan};
-    silent.begin(start);
-    silent.add(second_of_load(), start + seconds(1));
-    EXPECT_EQ(silent.facts({false, true}).closed.back().unanswered, 4U + 2U);
-    EXPECT_EQ(silent.facts({true, false}).closed.back().unanswered, 1U);
+TEST(LoadRecord, OfThoseLeftInFlightAsManyAreUnansweredAsOfTheOthers) {
+    const auto plan = plan_of_two_targets();
+    LoadRecord record{plan};
+    record.begin(start);
+    record.add(second_of_load(), start + seconds(1));
+    record.add(second_of_load(), start + seconds(2));
+    const auto unanswered = [&](const std::vector<bool>& watched) {
+        const auto closed = record.facts(watched).closed;
+        return std::pair{closed.front().unanswered, closed.back().unanswered};
+    };
+    EXPECT_EQ(unanswered({true, false}), std::pair(10UL + 2UL, 20UL + 4UL));
+    EXPECT_EQ(unanswered({false, true}), std::pair(4UL + 20UL, 8UL + 40UL));
+    EXPECT_EQ(unanswered({true, true}), std::pair(14UL + 22UL, 28UL + 44UL));
+}
 
-    LoadRecord answering{plan};
-    auto second = second_of_load();
-    second.steps[1].service_time.record(seconds(0.1));
-    answering.begin(start);
-    answering.add(second, start + seconds(1));
-    EXPECT_EQ(answering.facts({false, true}).closed.back().unanswered, 4U);
+TEST(LoadRecord, WhereNoneIsAwaitedAllThatAreLeftCount) {
+    const auto plan = plan_of_two_targets();
+    LoadRecord record{plan};
+    Interval second{2, 1, 2};
+    second.steps[1].left = 20;
+    record.begin(start);
+    record.add(second, start + seconds(1));
+    EXPECT_EQ(record.facts({false, true}).closed.back().unanswered, 20U);
 }
 
 TEST(LoadRecord, BeginsWithItsFirstWindow) {

@@ -21,7 +21,7 @@ void compile_port(CompileContext& context, const Node& watch) {
         return context.problem(
             port, fmt::format("port {} is not between 1 and 65535", port.json->dump()));
     }
-    context.plan.watch_sockets = watch.at("close_wait").boolean().value_or(true);
+    context.plan.judge_sockets = watch.at("close_wait").boolean().value_or(true);
     context.plan.watch_port = static_cast<std::uint16_t>(*number);
     for (const auto& [from, to] : context.moved_ports) {  // --target moved what is watched
         if (from == *number) context.plan.watch_port = to;

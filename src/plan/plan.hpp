@@ -166,7 +166,7 @@ struct Plan {
     TlsOptions tls;
     Timeouts timeouts;
     std::optional<std::uint16_t> watch_port;
-    bool watch_sockets = true;         ///< false: the scenario says "close_wait": false
+    bool judge_sockets = true;         ///< false: the scenario says "close_wait": false
     std::vector<KubeletProbe> probes;  ///< at most one of each kind, in the order of the kinds
     std::vector<std::string> secrets;  ///< values that must never reach a report or a log
 

@@ -54,17 +54,17 @@ void TargetSide::watch_sockets() {
         not_watched_ = "--no-watch";
     } else if (options_.watch_from) {
         follow_stream();
-    } else if (!wanted()) {
-        not_watched_ = R"(the scenario's "watch" says "close_wait": false)";
     } else {
         watch_here();
     }
 }
 
-/// Who names a port or a process on the command line wants it watched, whatever the scenario says.
-bool TargetSide::wanted() const {
-    const bool asked = options_.watch_port || options_.watch_pid || options_.watch_container_pid;
-    return options_.watch && (plan_.watch_sockets || asked);
+/// Who names a port or a process on the command line wants its sockets judged, whatever the
+/// scenario says. Else they are still looked at, for the causes.
+bool TargetSide::judges_sockets() const {
+    const bool asked = options_.watch_port || options_.watch_pid || options_.watch_container_pid ||
+                       options_.watch_from;
+    return options_.watch && (plan_.judge_sockets || asked);
 }
 
 /// Follows the watcher beside the server. Without it the load runs all the same: the word will
@@ -87,20 +87,23 @@ void TargetSide::follow_stream() {
     sockets_ = std::move(follower);
 }
 
-/// Watches the port that was asked for; else that of a target on this machine, whatever the
-/// address, if its process was named.
-void TargetSide::watch_here() {
-    auto port = options_.watch_port ? options_.watch_port : plan_.watch_port;
-    if (!port) {
-        for (const auto& target : plan_.targets) {
-            const bool visible =
-                options_.watch_pid || options_.watch_container_pid || loopback(target.url);
-            if (!target.url.is_redis() && !target.url.is_unix() && visible) {
-                port = target.url.port;
-                break;
-            }
-        }
+/// The port that was asked for; else that of the first HTTP target on this machine, of which one
+/// with another address than loopback's is known only where its process was named.
+std::optional<std::uint16_t> TargetSide::port_to_watch() const {
+    if (options_.watch_port) return options_.watch_port;
+    if (plan_.watch_port) return plan_.watch_port;
+    std::optional<std::uint16_t> elsewhere;
+    for (const auto& target : plan_.targets) {
+        const auto& url = target.url;
+        if (url.is_redis() || url.is_unix()) continue;
+        if (loopback(url)) return url.port;
+        if (!elsewhere) elsewhere = url.port;
     }
+    return options_.watch_pid || options_.watch_container_pid ? elsewhere : std::nullopt;
+}
+
+void TargetSide::watch_here() {
+    const auto port = port_to_watch();
     if (!port) {
         not_watched_ = "no HTTP target on this machine and no --watch-port";
         return;
@@ -111,13 +114,13 @@ void TargetSide::watch_here() {
     watch.pid = options_.watch_pid;
     watch.container_pid = options_.watch_container_pid;
     if (!plan_.probes.empty()) watch.own = own_sockets_;
-    if (observer_.socket_line) watch.record = capped(observer_.socket_line);
+    if (observer_.socket_line && judges_sockets()) watch.record = capped(observer_.socket_line);
     auto started = Watcher::start(watch);
     if (started) {
         sockets_ = std::move(*started);
     } else {
         not_watched_ = started.error().message;
-        if (options_.watch_pid) refused_ = usage_error("--watch-pid: " + not_watched_);
+        if (options_.watch_pid) refused_ = started.error();
     }
 }
 
@@ -181,7 +184,7 @@ std::optional<TargetSecond> TargetSide::take_target() {
 }
 
 void TargetSide::connected_to(const std::vector<TargetAddresses>& addresses) {
-    if (!wanted() || sockets_) return;
+    if (!judges_sockets() || sockets_) return;
     std::vector<std::string> http;
     for (std::size_t i = 0; i < plan_.targets.size(); ++i) {
         const auto& found = addresses[i].addresses;
@@ -229,6 +232,10 @@ void TargetSide::judge_sockets(RunResult& result, const std::vector<std::uint64_
     auto load = record.facts(watched);
     for (std::size_t i = 0; i < closes.size(); ++i) load.closes += watched[i] ? closes[i] : 0;
     load.handlers_take = options_.socket_tau.value_or(load.handlers_take);
+    if (sockets_ && !judges_sockets()) {
+        result.not_watched = R"(the scenario's "watch" says "close_wait": false)";
+        return;
+    }
     if (!sockets_) {
         result.not_watched = not_watched_;
         if (mirror_) result.sockets = look_into_mirror(load.closes, slowest_response, wait);

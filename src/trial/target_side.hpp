@@ -58,7 +58,8 @@ public:
     std::vector<std::string> not_seen() const;
 
 private:
-    bool wanted() const;
+    bool judges_sockets() const;
+    std::optional<std::uint16_t> port_to_watch() const;
     void watch_sockets();
     void follow_stream();
     void watch_here();

@@ -166,8 +166,8 @@ TEST(Compile, WatchWithoutCloseWaitKeepsThePortAndWatchesNoSockets) {
     const auto plan = plan_of(around(R"({"name": "s", "http": "GET web/"})",
                                      R"("watch": {"port": 8080, "close_wait": false},)"));
     EXPECT_EQ(plan->watch_port, 8080);  // for a --watch-pid, which is stronger
-    EXPECT_FALSE(plan->watch_sockets);
-    EXPECT_TRUE(plan_of(around(R"({"name": "s", "http": "GET web/"})"))->watch_sockets);
+    EXPECT_FALSE(plan->judge_sockets);
+    EXPECT_TRUE(plan_of(around(R"({"name": "s", "http": "GET web/"})"))->judge_sockets);
 }
 
 TEST(Compile, FlagsWin) {

@@ -43,7 +43,8 @@ constexpr Kind kinds[] = {
      "were answered 504 by a proxy, as the application behind it did not answer in time",
      "HTTP 504", [](const CauseSide& side) { return side.origins.http_504; }},
     {"http_503", Outcome::http_5xx,
-     "were refused with 503 by the service's own queue or limit (not lost in the kernel)",
+     "were answered 503: accepted from the kernel's queue, then refused by the service itself or "
+     "by a proxy before it",
      "HTTP 503", [](const CauseSide& side) { return side.origins.http_503; }},
     {"http_5xx", Outcome::http_5xx, "were answered 5xx", "", other_5xx},
     {"http_4xx", Outcome::http_4xx, "were answered 4xx", "", all_of<Outcome::http_4xx>},

@@ -165,9 +165,10 @@ TEST(CompareSides, TellsAProxysErrorsFromTheServicesOwn) {
         found[0].text,
         "30 of 100 requests were answered 502 by a proxy, as the application behind it refused "
         "the connection or broke it: 30 %; the first: HTTP 502 from nginx/1.22.1 <html>");
-    EXPECT_EQ(found[1].text,
-              "20 of 100 requests were refused with 503 by the service's own queue or limit (not "
-              "lost in the kernel): 20 %; the first: HTTP 503 overloaded");
+    EXPECT_EQ(
+        found[1].text,
+        "20 of 100 requests were answered 503: accepted from the kernel's queue, then refused "
+        "by the service itself or by a proxy before it: 20 %; the first: HTTP 503 overloaded");
     EXPECT_EQ(found[3].text, "7 of 100 requests were answered 5xx: 7 %; the first: HTTP 500 oops");
 }
 

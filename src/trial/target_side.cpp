@@ -120,7 +120,9 @@ void TargetSide::watch_here() {
         sockets_ = std::move(*started);
     } else {
         not_watched_ = started.error().message;
-        if (options_.watch_pid) refused_ = started.error();
+        // Of two processes that were named it is the message that says which one is wrong.
+        const char* flag = options_.watch_container_pid ? "" : "--watch-pid: ";
+        if (options_.watch_pid) refused_ = usage_error(flag + not_watched_);
     }
 }
 

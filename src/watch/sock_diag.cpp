@@ -36,12 +36,25 @@ std::array<inet_diag_bc_op, 4> port_filter(std::uint16_t port, bool of_peer) {
     return code;
 }
 
+struct QuestionMessage {
+    nlmsghdr header;
+    inet_diag_req_v2 request;
+};
+
 struct DumpMessage {
     nlmsghdr header;
     inet_diag_req_v2 request;
     nlattr attribute;
     std::array<inet_diag_bc_op, 4> code;
 };
+
+constexpr std::uint8_t with_info = 1U << (INET_DIAG_INFO - 1);
+
+template <class Message>
+std::vector<char> bytes_of(const Message& message) {
+    const auto* bytes = reinterpret_cast<const char*>(&message);
+    return {bytes, bytes + sizeof message};
+}
 
 /// A T from the start of the bytes; what is missing at the end stays zero. Messages of
 /// newer or older kernels are longer or shorter than our headers say.
@@ -79,7 +92,9 @@ SocketRecord record_of(std::span<const char> payload) {
     record.family = message.idiag_family;
     static_assert(sizeof message.id.idiag_dst == sizeof record.address);
     std::memcpy(record.address.data(), message.id.idiag_dst, record.address.size());
+    std::memcpy(record.local_address.data(), message.id.idiag_src, record.local_address.size());
     record.port = ntohs(message.id.idiag_dport);
+    record.interface = message.id.idiag_if;
     record.inode = message.idiag_inode;
     record.receive_queue = message.idiag_rqueue;
     record.send_queue = message.idiag_wqueue;
@@ -114,12 +129,32 @@ std::vector<char> encode_dump(const DumpRequest& request, std::uint32_t sequence
     message.request.sdiag_family = static_cast<std::uint8_t>(request.family);
     message.request.sdiag_protocol = IPPROTO_TCP;
     message.request.idiag_states = request.states;
-    if (request.timed) message.request.idiag_ext = 1U << (INET_DIAG_INFO - 1);
+    if (request.timed) message.request.idiag_ext = with_info;
     message.attribute.nla_type = INET_DIAG_REQ_BYTECODE;
     message.attribute.nla_len = sizeof message.attribute + sizeof message.code;
     message.code = port_filter(request.port, request.of_peer);
-    const auto* bytes = reinterpret_cast<const char*>(&message);
-    return {bytes, bytes + sizeof message};
+    return bytes_of(message);
+}
+
+std::vector<char> encode_question(const SocketRecord& socket, std::uint16_t port,
+                                  std::uint32_t sequence) {
+    QuestionMessage message{};
+    message.header.nlmsg_len = sizeof message;
+    message.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    message.header.nlmsg_flags = NLM_F_REQUEST;
+    message.header.nlmsg_seq = sequence;
+    message.request.sdiag_family = static_cast<std::uint8_t>(socket.family);
+    message.request.sdiag_protocol = IPPROTO_TCP;
+    message.request.idiag_ext = with_info;
+    auto& id = message.request.id;
+    id.idiag_sport = htons(port);
+    id.idiag_dport = htons(socket.port);
+    std::memcpy(id.idiag_src, socket.local_address.data(), sizeof id.idiag_src);
+    std::memcpy(id.idiag_dst, socket.address.data(), sizeof id.idiag_dst);
+    id.idiag_if = socket.interface;
+    id.idiag_cookie[0] = static_cast<std::uint32_t>(socket.cookie);
+    id.idiag_cookie[1] = static_cast<std::uint32_t>(socket.cookie >> 32);
+    return bytes_of(message);
 }
 
 DumpProgress parse_dump(std::span<const char> datagram, std::uint32_t sequence,
@@ -222,6 +257,26 @@ SockDiag::Attempt SockDiag::dump_once(const DumpRequest& request, std::vector<So
         if (progress.error != 0) return {false, progress.error};
         if (progress.done) return attempt;
     }
+}
+
+std::optional<DumpError> SockDiag::add_ages(SocketRecord& socket, std::uint16_t port) {
+    const auto message = encode_question(socket, port, ++sequence_);
+    if (::send(fd_, message.data(), message.size(), 0) < 0) return DumpError{errno};
+    std::vector<SocketRecord> answer;
+    while (answer.empty()) {
+        const auto n = ::recv(fd_, buffer_.data(), buffer_.size(), 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return DumpError{errno};
+        const auto size = static_cast<std::size_t>(n);
+        const auto progress = parse_dump({buffer_.data(), size}, sequence_, answer);
+        if (progress.error == ENOENT || progress.error == ESTALE) return {};
+        if (progress.error != 0) return DumpError{progress.error};
+        if (progress.done || progress.again) return DumpError{EBADMSG};
+    }
+    socket.timed = answer.front().timed;
+    socket.since_last_ack = answer.front().since_last_ack;
+    socket.since_last_data = answer.front().since_last_data;
+    return {};
 }
 
 }  // namespace loadline

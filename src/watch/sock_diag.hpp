@@ -43,6 +43,8 @@ struct SocketRecord {
     std::optional<Duration> keep_alive;  ///< the keep-alive timer runs, and fires after this time
     bool timed = false;                  ///< the two ages below are known
     Duration since_last_ack{}, since_last_data{};  ///< what the peer sent last
+    std::array<std::uint8_t, 16> local_address{};  ///< as `address`; zeros from /proc
+    std::uint32_t interface = 0;                   ///< the index of that it is bound to; 0: none
 
     /// "127.0.0.1:53422", "[::1]:53422"; a v4-mapped peer is shown as v4.
     std::string peer() const;
@@ -63,6 +65,11 @@ struct DumpRequest {
 
 /// The netlink message that asks for it; the port is filtered in the kernel.
 std::vector<char> encode_dump(const DumpRequest& request, std::uint32_t sequence);
+
+/// The message that asks for TCP_INFO of one socket with this local port, by its addresses and
+/// cookie. The answer is one message without an end; ENOENT or ESTALE when the socket is gone.
+std::vector<char> encode_question(const SocketRecord& socket, std::uint16_t port,
+                                  std::uint32_t sequence);
 
 /// What one datagram of the answer said besides its sockets.
 struct DumpProgress {
@@ -98,6 +105,10 @@ public:
     /// Appends what the kernel answers. Interrupted dumps (NLM_F_DUMP_INTR, ENOBUFS) are
     /// repeated a few times.
     std::optional<DumpError> dump(const DumpRequest& request, std::vector<SocketRecord>& into);
+
+    /// Puts the ages into the record of one socket with this local port, which came of a dump.
+    /// It stays without when the socket is gone.
+    std::optional<DumpError> add_ages(SocketRecord& socket, std::uint16_t port);
 
 private:
     struct Attempt {

@@ -166,11 +166,12 @@ std::optional<DumpError> SocketTable::read_netlink(std::vector<SocketRecord>& in
     }
     for (std::size_t i = 0; i < families.size(); ++i) {
         if (!had_listener_[i]) continue;
-        // Ages count in CLOSE_WAIT only, but TCP_INFO of all costs less than to walk through the
-        // kernel's table once more.
         const StateSet others = every_state & ~settled_elsewhere;
-        if (auto e = netlink_->dump({families[i], others, port_, true}, into)) return e;
+        const bool timed = ages_.better_with_dump();
+        if (auto e = netlink_->dump({families[i], others, port_, timed}, into)) return e;
     }
+    ages_.complete(into, Clock::now(),
+                   [this](SocketRecord& socket) { return netlink_->add_ages(socket, port_); });
     return {};
 }
 

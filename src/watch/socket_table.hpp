@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "watch/close_wait_ages.hpp"
 #include "watch/sock_diag.hpp"
 
 namespace loadline {
@@ -28,7 +29,8 @@ public:
                          std::optional<int> namespace_of = {});
 
     /// All sockets of the port but those in TIME_WAIT, listeners first. Not atomic: a
-    /// socket may be missing once, or seen in two states. The error names what is missing.
+    /// socket may be missing once, or seen in two states. From netlink those in CLOSE_WAIT are
+    /// timed, with the instants that were told of them first. The error names what is missing.
     Result<std::vector<SocketRecord>> read();
 
     Source source() const { return netlink_ ? Source::netlink : Source::proc; }
@@ -44,6 +46,7 @@ private:
     std::uint16_t port_;
     std::optional<int> namespace_of_;
     std::unique_ptr<SockDiag> netlink_;  ///< null: /proc
+    CloseWaitAges ages_;                 ///< of netlink's
     std::string fallback_reason_;
     std::array<bool, 2> had_listener_{};  ///< IPv4, IPv6
 };

@@ -224,6 +224,66 @@ TEST(SocketTable, SaysOfASocketInCloseWaitWhatItIsStuckIn) {
     }
 }
 
+/// The kernel counts ages in its ticks, of which the longest takes 10 ms.
+constexpr Duration tick = milliseconds(10);
+
+TEST(SocketTable, TellsTheTrueAgeOfSocketsThatComeBetweenItsReads) {
+    for (const int family : {AF_INET, AF_INET6}) {
+        SCOPED_TRACE(family == AF_INET ? "IPv4" : "dual-stack");
+        ListeningSocket server{family};
+        if (!server.open()) continue;  // no IPv6 on this machine
+        auto staying = connect_and_accept(server, 8), leaving = connect_and_accept(server, 2);
+        SocketTable table{server.port()};
+        ASSERT_EQ(read(table).size(), 11U);
+        const auto earliest = Clock::now();
+        close_clients(leaving);
+        const auto latest = Clock::now();
+        for (const auto later : {milliseconds(60), milliseconds(120)}) {  // asked for; remembered
+            std::this_thread::sleep_until(latest + later);
+            const auto begin = Clock::now();
+            const auto records = read(table);
+            const auto end = Clock::now();
+            int seen = 0;
+            for (const auto& record : records) {
+                if (record.state != TcpState::close_wait) continue;
+                ++seen;
+                EXPECT_TRUE(record.timed);
+                EXPECT_GE(record.since_last_ack, begin - latest - tick);
+                EXPECT_LE(record.since_last_ack, end - earliest + tick);
+            }
+            EXPECT_EQ(seen, 2);
+        }
+    }
+}
+
+TEST(SockDiag, AnswersForOneSocketUntilItIsGone) {
+    ListeningSocket server;
+    auto connections = connect_and_accept(server, 1);
+    close_clients(connections);
+    std::optional<DumpError> error;
+    SockDiag kernel{error};
+    ASSERT_FALSE(error);
+    std::vector<SocketRecord> records;
+    const DumpRequest request{AF_INET, only(TcpState::close_wait), server.port()};
+    ASSERT_FALSE(kernel.dump(request, records));
+    ASSERT_EQ(records.size(), 1U);
+    EXPECT_FALSE(records[0].timed);
+
+    auto asked = records[0];
+    EXPECT_FALSE(kernel.add_ages(asked, server.port()));
+    EXPECT_TRUE(asked.timed);
+    asked = records[0];
+    asked.cookie += 1;  // another one has its addresses now
+    EXPECT_FALSE(kernel.add_ages(asked, server.port()));
+    EXPECT_FALSE(asked.timed);
+    connections[0].server.close();
+    asked = records[0];
+    EXPECT_FALSE(kernel.add_ages(asked, server.port()));
+    EXPECT_FALSE(asked.timed);
+    EXPECT_FALSE(kernel.dump(request, records)) << "and a dump may follow";
+    EXPECT_EQ(records.size(), 1U);
+}
+
 /// Sends every receive of this thread to a supervisor, for ever: its descriptor, or -1.
 int supervise_receives() {
     sock_filter code[] = {

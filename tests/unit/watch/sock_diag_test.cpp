@@ -46,7 +46,9 @@ inet_diag_msg close_wait_message() {
     m.idiag_expires = 7'199'000;
     m.id.idiag_sport = htons(8080);
     m.id.idiag_dport = htons(53422);
+    m.id.idiag_src[0] = htonl(0x7f000001);
     m.id.idiag_dst[0] = htonl(0x7f000002);
+    m.id.idiag_if = 3;
     m.id.idiag_cookie[0] = 0x11111111;
     m.id.idiag_cookie[1] = 0x22222222;
     m.idiag_rqueue = 1;
@@ -140,6 +142,26 @@ TEST(EncodeDump, AsksForTimesOnlyOnRequest) {
     inet_diag_req_v2 request{};
     std::memcpy(&request, bytes.data() + NLMSG_HDRLEN, sizeof request);
     EXPECT_EQ(request.idiag_ext, 0);
+}
+
+TEST(EncodeQuestion, AsksForOneSocketByItsNameAndAddresses) {
+    std::vector<SocketRecord> records;
+    parse_dump(socket_message(), our_sequence, records);
+    const auto bytes = encode_question(records.at(0), 8080, 9);
+    nlmsghdr header{};
+    inet_diag_req_v2 request{};
+    ASSERT_EQ(bytes.size(), NLMSG_HDRLEN + sizeof request);
+    std::memcpy(&header, bytes.data(), sizeof header);
+    std::memcpy(&request, bytes.data() + NLMSG_HDRLEN, sizeof request);
+    EXPECT_EQ(header.nlmsg_len, bytes.size());
+    EXPECT_EQ(header.nlmsg_type, SOCK_DIAG_BY_FAMILY);
+    EXPECT_EQ(header.nlmsg_flags, NLM_F_REQUEST) << "no dump";
+    EXPECT_EQ(header.nlmsg_seq, 9U);
+    EXPECT_EQ(request.sdiag_family, AF_INET);
+    EXPECT_EQ(request.sdiag_protocol, IPPROTO_TCP);
+    EXPECT_EQ(request.idiag_ext, 1U << (INET_DIAG_INFO - 1));
+    const auto told = close_wait_message().id;
+    EXPECT_EQ(std::memcmp(&request.id, &told, sizeof told), 0) << "as the kernel named it";
 }
 
 TEST(ParseDump, ReadsEveryFieldOfASocket) {

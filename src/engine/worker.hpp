@@ -244,7 +244,7 @@ private:
     int slow_read_buffer() const;
     void read_slowly(PooledConnection& connection, std::size_t got);
     void depart(PooledConnection& connection);
-    void count_unanswered(const PooledConnection& connection);
+    void count_abandoned(const PooledConnection& connection);
     void end_connection(PooledConnection& connection);
     void lost_first(PooledConnection& connection);
     void on_leaving_read(PooledConnection& connection, boost::system::error_code ec, std::size_t n);

@@ -230,25 +230,25 @@ void Worker::depart(PooledConnection& connection) {
                           (ends_in_flight(mode) || mode == ChurnMode::timeout);
     auto& counts = counts_of(mode);
     ++(answered ? counts.answered_first : counts.closes);
-    if (!answered) count_unanswered(connection);
+    if (!answered) count_abandoned(connection);
     end_connection(connection);
 }
 
 /// A leaving connection ends by our own doing: the server may still work on its last request, if
 /// that has no answer. After a reset it holds no socket for it, and of half a request there is
 /// nothing to work on.
-void Worker::count_unanswered(const PooledConnection& connection) {
+void Worker::count_abandoned(const PooledConnection& connection) {
     if (connection.answered) return;
     auto& step = interval_of(now_).steps[connection.last_step];
     switch (*connection.churn) {
         case ChurnMode::fin_inflight:
         case ChurnMode::timeout:
-            ++step.left;
+            ++step.left_in_flight;
             break;
         case ChurnMode::half:
         case ChurnMode::slow_read:
         case ChurnMode::reuse_race:
-            ++step.unanswered;
+            ++step.given_up;
             break;
         default:
             break;
@@ -321,11 +321,11 @@ void Worker::end_of_half(PooledConnection& connection, Duration after) {
 /// A connection that has been leaving for too long.
 void Worker::give_up(PooledConnection& connection) {
     if (is_half_closed(connection)) {
-        count_unanswered(connection);
+        count_abandoned(connection);
         return end_of_half(connection, Histogram::unanswered);
     }
     if (connection.churn == ChurnMode::reuse_race) {
-        count_unanswered(connection);
+        count_abandoned(connection);
         return end_connection(connection);  // no answer either: no race was lost or won
     }
     depart(connection);
@@ -415,7 +415,7 @@ void Worker::cut_off_churners(ConnectionPool& pool) {
         if (connection.state == State::parked) {
             ++counts_of(*connection.churn).not_kept;
         } else {
-            count_unanswered(connection);
+            count_abandoned(connection);
         }
         const bool half_closed = is_half_closed(connection);
         if (half_closed) interval_of(now_).churn.fin_to_eof.record(Histogram::unanswered);

@@ -264,7 +264,7 @@ void Worker::record(const User& user, Outcome outcome, Traffic traffic) {
     stats.bytes_out += traffic.out;
     if (timing.sent != TimePoint{}) {
         record_sent(user, interval);
-        stats.unanswered += outcome == Outcome::timeout || outcome == Outcome::aborted;
+        stats.given_up += outcome == Outcome::timeout || outcome == Outcome::aborted;
     }
     if (answered(outcome)) {
         stats.response_time.record(timing.response_time());

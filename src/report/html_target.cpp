@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/fill.hpp"
 #include "base/units.hpp"
 #include "report/figures.hpp"
 #include "report/html_parts.hpp"
@@ -45,9 +46,11 @@ std::string charts(const std::vector<SocketSample>& samples) {
 /// How many were open at most, and the limit of that moment: the chart shows it only where it is
 /// near. Empty where they were not visible.
 std::string descriptors_text(const std::vector<SocketSample>& samples) {
+    const auto fill = [](const SocketSample& s) { return Fill{*s.fds, s.fd_limit.value_or(0)}; };
     const auto fullest = std::max_element(
-        samples.begin(), samples.end(),
-        [](const SocketSample& a, const SocketSample& b) { return a.fds < b.fds; });
+        samples.begin(), samples.end(), [&](const SocketSample& a, const SocketSample& b) {
+            return b.fds && (!a.fds || fill(b).fuller_than(fill(a)));
+        });
     if (fullest == samples.end() || !fullest->fds) return {};
     const auto most = "at most " + count_text(*fullest->fds) + " open";
     return fullest->fd_limit ? fmt::format("{}, of {}", most, count_text(*fullest->fd_limit))

@@ -129,8 +129,11 @@ std::vector<Reason> broken_sockets(const std::optional<SocketReport>& sockets) {
     std::vector<Reason> reasons;
     if (!sockets) return reasons;
     if (sockets->word == SocketWord::leak_confirmed) reasons.push_back({"leak", sockets->text});
-    for (const auto& flag : sockets->flags) {
-        if (flag.starts_with("FD_EXHAUSTED")) reasons.push_back({"fd_exhausted", flag});
+    if (sockets->fd_exhausted) {
+        constexpr const char* name = "FD_EXHAUSTED";
+        const auto flag = std::find_if(sockets->flags.begin(), sockets->flags.end(),
+                                       [&](const auto& f) { return f.starts_with(name); });
+        reasons.push_back({"fd_exhausted", flag == sockets->flags.end() ? name : *flag});
     }
     if (sockets->strict && warns(*sockets)) {
         reasons.push_back(

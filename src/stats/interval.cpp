@@ -42,8 +42,8 @@ void StepStats::merge(const StepStats& other) {
     read.merge(other.read);
     resends += other.resends;
     sent += other.sent;
-    unanswered += other.unanswered;
-    left += other.left;
+    given_up += other.given_up;
+    left_in_flight += other.left_in_flight;
     bytes_in += other.bytes_in;
     bytes_out += other.bytes_out;
     origins.merge(other.origins);
@@ -59,7 +59,7 @@ void StepStats::clear() {
     tls.clear();
     wait.clear();
     read.clear();
-    bytes_in = bytes_out = resends = sent = unanswered = left = 0;
+    bytes_in = bytes_out = resends = sent = given_up = left_in_flight = 0;
     origins = {};
 }
 

@@ -37,9 +37,9 @@ struct StepStats {
     std::uint64_t bytes_in = 0, bytes_out = 0;
     std::uint64_t resends = 0;  ///< sent again because a reused connection turned out dead
     std::uint64_t sent = 0;     ///< exchanges, also those that a churn ends unmeasured
-    /// Of these: given up by us before their answer was whole; and left in flight by a churn,
+    /// Of those sent: given up by us before their answer was whole; and left in flight by a churn,
     /// which would not have waited for it. The server may still be working on both.
-    std::uint64_t unanswered = 0, left = 0;
+    std::uint64_t given_up = 0, left_in_flight = 0;
     Origins origins;
 
     std::uint64_t count() const;   ///< every outcome

@@ -23,22 +23,29 @@ public:
     /// The latest window of load has ended, but for its drain.
     void end(TimePoint at) { end_ = at; }
 
-    /// Of the targets that are true in `watched`, by their index. Unanswered are the requests that
+    /// Of the targets that are true in `watched`, by their index. Abandoned are the requests that
     /// we gave up, and of those that a churn left in flight the same part as of the step's others:
-    /// all of them where none was answered.
+    /// all of them where none was answered. Of a load beyond two hours the counts of long ago are
+    /// more than a second apart.
     LoadFacts facts(const std::vector<bool>& watched) const;
 
 private:
     struct Count {
-        std::uint64_t unanswered = 0, left = 0;  ///< as in StepStats, since the begin
+        std::uint64_t given_up = 0, left_in_flight = 0;  ///< as in StepStats
     };
-    std::vector<double> unanswered_parts() const;
+    using Counts = std::vector<Count>;
+    struct Row {
+        TimePoint at{};
+        std::vector<std::uint64_t> closes;  ///< since the begin, per target
+        Counts counts;                      ///< likewise, per step
+    };
+    void thin();
+    std::vector<double> given_up_parts() const;
 
     const Plan& plan_;
     TimePoint begin_{}, end_{};
-    std::vector<TimePoint> at_;
-    std::vector<std::uint64_t> closes_;           ///< since the begin: at each instant, per target
-    std::vector<Count> counts_;                   ///< at each instant, per step
+    std::vector<Row> rows_;  ///< oldest first, some thousands at most
+    Row latest_;
     std::vector<std::uint64_t> sent_, answered_;  ///< per step
 };
 

@@ -29,7 +29,7 @@ void carry_ends(TargetSecond& second, const std::optional<TargetSecond>& before)
     if (second.redis && before->redis) second.redis->restarts += before->redis->restarts;
 }
 
-/// A run of days must not fill the disk: this is about 18 h of quiet sockets (some 550 bytes a
+/// A run of days must not fill the disk: this is about 17 h of quiet sockets (some 550 bytes a
 /// sample). A socket that a sample finds in CLOSE_WAIT takes 100 to 150 more as it comes and goes:
 /// with 100 of them a second it is two and a half hours.
 constexpr std::uint64_t longest_recording = 128 << 20;
@@ -45,6 +45,7 @@ TargetSide::TargetSide(const Plan& plan, const TrialOptions& options, const Obse
                        TimePoint zero)
     : plan_{plan}, options_{options}, observer_{observer}, zero_{zero} {
     watch_sockets();
+    if (refused_) return;
     watch_target();
     start_probes();
 }
@@ -61,7 +62,7 @@ void TargetSide::watch_sockets() {
 
 /// Who names a port or a process on the command line wants its sockets judged, whatever the
 /// scenario says. Else they are still looked at, for the causes.
-bool TargetSide::judges_sockets() const {
+bool TargetSide::sockets_are_judged() const {
     const bool asked = options_.watch_port || options_.watch_pid || options_.watch_container_pid ||
                        options_.watch_from;
     return options_.watch && (plan_.judge_sockets || asked);
@@ -87,8 +88,9 @@ void TargetSide::follow_stream() {
     sockets_ = std::move(follower);
 }
 
-/// The port that was asked for; else that of the first HTTP target on this machine, of which one
-/// with another address than loopback's is known only where its process was named.
+/// The port that was asked for; else that of the first HTTP target of a container that was named,
+/// or on this machine, of which one with another address than loopback's is known only where its
+/// process was named.
 std::optional<std::uint16_t> TargetSide::port_to_watch() const {
     if (options_.watch_port) return options_.watch_port;
     if (plan_.watch_port) return plan_.watch_port;
@@ -96,10 +98,10 @@ std::optional<std::uint16_t> TargetSide::port_to_watch() const {
     for (const auto& target : plan_.targets) {
         const auto& url = target.url;
         if (url.is_redis() || url.is_unix()) continue;
-        if (loopback(url)) return url.port;
+        if (loopback(url) || options_.watch_container_pid) return url.port;
         if (!elsewhere) elsewhere = url.port;
     }
-    return options_.watch_pid || options_.watch_container_pid ? elsewhere : std::nullopt;
+    return options_.watch_pid ? elsewhere : std::nullopt;
 }
 
 void TargetSide::watch_here() {
@@ -114,7 +116,7 @@ void TargetSide::watch_here() {
     watch.pid = options_.watch_pid;
     watch.container_pid = options_.watch_container_pid;
     if (!plan_.probes.empty()) watch.own = own_sockets_;
-    if (observer_.socket_line && judges_sockets()) watch.record = capped(observer_.socket_line);
+    if (observer_.socket_line && sockets_are_judged()) watch.record = capped(observer_.socket_line);
     auto started = Watcher::start(watch);
     if (started) {
         sockets_ = std::move(*started);
@@ -122,7 +124,12 @@ void TargetSide::watch_here() {
         not_watched_ = started.error().message;
         // Of two processes that were named it is the message that says which one is wrong.
         const char* flag = options_.watch_container_pid ? "" : "--watch-pid: ";
-        if (options_.watch_pid) refused_ = usage_error(flag + not_watched_);
+        const auto http = std::count_if(plan_.targets.begin(), plan_.targets.end(),
+                                        [](const auto& t) { return !t.url.is_redis(); });
+        const char* other = http > 1 && !options_.watch_port
+                                ? "\n   hint: --watch-port names the port of another target"
+                                : "";
+        if (options_.watch_pid) refused_ = usage_error(flag + not_watched_ + other);
     }
 }
 
@@ -186,7 +193,7 @@ std::optional<TargetSecond> TargetSide::take_target() {
 }
 
 void TargetSide::connected_to(const std::vector<TargetAddresses>& addresses) {
-    if (!judges_sockets() || sockets_) return;
+    if (!sockets_are_judged() || sockets_) return;
     std::vector<std::string> http;
     for (std::size_t i = 0; i < plan_.targets.size(); ++i) {
         const auto& found = addresses[i].addresses;
@@ -215,16 +222,22 @@ void TargetSide::end_probes(RunResult& result) {
     if (prober_) result.probes = report_probes(prober_->finish(), container_start_);
 }
 
-/// Those on the watched port. Behind a proxy there are none, and what we do to any HTTP target
-/// stands for what the server should have seen.
+/// Those on the watched port: of this machine, where there is one, as another machine may use the
+/// same port. Behind a proxy there are none, and what we do to any HTTP target stands for what the
+/// server should have seen.
 std::vector<bool> TargetSide::watched_targets() const {
-    std::vector<bool> http, there;
+    std::vector<bool> http, there, here;
+    const bool on_this_machine = !options_.watch_from && !options_.watch_container_pid;
     for (const auto& target : plan_.targets) {
         const auto& url = target.url;
         http.push_back(!url.is_redis());
         there.push_back(http.back() && sockets_ && url.port == sockets_->port());
+        here.push_back(there.back() && on_this_machine && loopback(url));
     }
-    return std::find(there.begin(), there.end(), true) != there.end() ? there : http;
+    for (const auto* some : {&here, &there}) {
+        if (std::find(some->begin(), some->end(), true) != some->end()) return *some;
+    }
+    return http;
 }
 
 void TargetSide::judge_sockets(RunResult& result, const std::vector<std::uint64_t>& closes,
@@ -233,8 +246,8 @@ void TargetSide::judge_sockets(RunResult& result, const std::vector<std::uint64_
     const auto watched = watched_targets();
     auto load = record.facts(watched);
     for (std::size_t i = 0; i < closes.size(); ++i) load.closes += watched[i] ? closes[i] : 0;
-    load.handlers_take = options_.socket_tau.value_or(load.handlers_take);
-    if (sockets_ && !judges_sockets()) {
+    load.handler_limit = options_.socket_tau.value_or(load.handler_limit);
+    if (sockets_ && !sockets_are_judged()) {
         result.not_watched = R"(the scenario's "watch" says "close_wait": false)";
         return;
     }

@@ -58,7 +58,7 @@ public:
     std::vector<std::string> not_seen() const;
 
 private:
-    bool judges_sockets() const;
+    bool sockets_are_judged() const;
     std::optional<std::uint16_t> port_to_watch() const;
     void watch_sockets();
     void follow_stream();

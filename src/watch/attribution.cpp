@@ -81,6 +81,45 @@ std::uint32_t inode_of(std::string_view link) {
     return inode;
 }
 
+/// Whether `matches` says so of the inode of one of its sockets, asked in turn; nothing where not
+/// all of its descriptors are to be seen.
+template <class Matches>
+std::optional<bool> any_socket(int pid, const Matches& matches) {
+    std::error_code hidden;
+    bool unknown = false;  // what a descriptor is, or whether there are more
+    const fs::path folder{fmt::format("/proc/{}/fd", pid)};
+    for (fs::directory_iterator fd{folder, hidden}, end; !hidden && fd != end;
+         fd.increment(hidden)) {
+        std::array<char, 64> link;
+        const auto length = ::readlink(fd->path().c_str(), link.data(), link.size());
+        if (length <= 0) {  // closed meanwhile, or not ours to see
+            unknown = unknown || errno == EACCES || errno == EPERM;
+            continue;
+        }
+        const auto inode = inode_of({link.data(), static_cast<std::size_t>(length)});
+        if (inode != 0 && matches(inode)) return true;
+    }
+    if (hidden || unknown) return {};
+    return false;
+}
+
+/// As the public one, of one socket and those who hold it, lowest first.
+std::set<int> without_keepers(const std::set<int>& all,
+                              const std::function<std::string(int)>& cgroup_of) {
+    if (all.size() < 2) return all;
+    std::set<int> running, others;
+    std::string keepers;
+    for (const int pid : all) {
+        const auto cgroup = cgroup_of(pid);
+        if (cgroup.empty()) continue;
+        if (running.empty()) keepers = cgroup;
+        running.insert(pid);
+        if (cgroup != keepers) others.insert(pid);
+    }
+    if (running.empty()) return all;
+    return others.empty() ? running : others;
+}
+
 }  // namespace
 
 std::string printable_command(std::string_view cmdline) {
@@ -113,49 +152,39 @@ std::optional<ProcessInfo> find_owner(std::uint32_t inode) {
 }
 
 std::vector<int> find_holders(const std::set<std::uint32_t>& inodes) {
-    std::vector<int> holders;
+    SocketHolders holders;
     std::error_code ec;
     for (fs::directory_iterator entry{"/proc", ec}, end; !ec && entry != end; entry.increment(ec)) {
         const auto pid = pid_of(entry->path());
-        if (pid && holds_socket(*pid, inodes).value_or(false)) holders.push_back(*pid);
+        if (!pid) continue;
+        for (const auto inode : held_sockets(*pid, inodes)) holders[inode].insert(*pid);
     }
-    std::sort(holders.begin(), holders.end());
-    return without_keepers(std::move(holders),
+    return without_keepers(holders);
+}
+
+std::set<std::uint32_t> held_sockets(int pid, const std::set<std::uint32_t>& inodes) {
+    std::set<std::uint32_t> held;
+    any_socket(pid, [&](std::uint32_t inode) {
+        if (inodes.contains(inode)) held.insert(inode);
+        return held.size() == inodes.size();
+    });
+    return held;
+}
+
+std::vector<int> without_keepers(const SocketHolders& holders,
+                                 const std::function<std::string(int)>& cgroup_of) {
+    std::set<int> serving;
+    for (const auto& [inode, pids] : holders) serving.merge(without_keepers(pids, cgroup_of));
+    return {serving.begin(), serving.end()};
+}
+
+std::vector<int> without_keepers(const SocketHolders& holders) {
+    return without_keepers(holders,
                            [](int pid) { return read_text(fmt::format("/proc/{}/cgroup", pid)); });
 }
 
-std::vector<int> without_keepers(std::vector<int> holders,
-                                 const std::function<std::string(int)>& cgroup_of) {
-    if (holders.size() < 2) return holders;
-    std::vector<int> running, others;
-    std::string keepers;
-    for (const int pid : holders) {
-        const auto cgroup = cgroup_of(pid);
-        if (cgroup.empty()) continue;
-        if (running.empty()) keepers = cgroup;
-        running.push_back(pid);
-        if (cgroup != keepers) others.push_back(pid);
-    }
-    if (running.empty()) return holders;
-    return others.empty() ? running : others;
-}
-
 std::optional<bool> holds_socket(int pid, const std::set<std::uint32_t>& inodes) {
-    std::error_code hidden;
-    bool unknown = false;  // what a descriptor is, or whether there are more
-    const fs::path folder{fmt::format("/proc/{}/fd", pid)};
-    for (fs::directory_iterator fd{folder, hidden}, end; !hidden && fd != end;
-         fd.increment(hidden)) {
-        std::array<char, 64> link;
-        const auto length = ::readlink(fd->path().c_str(), link.data(), link.size());
-        if (length <= 0) {  // closed meanwhile, or not ours to see
-            unknown = unknown || errno == EACCES || errno == EPERM;
-            continue;
-        }
-        if (inodes.contains(inode_of({link.data(), static_cast<std::size_t>(length)}))) return true;
-    }
-    if (hidden || unknown) return {};
-    return false;
+    return any_socket(pid, [&](std::uint32_t inode) { return inodes.contains(inode); });
 }
 
 bool process_exists(int pid) {

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -23,13 +24,20 @@ std::optional<ProcessInfo> find_owner(std::uint32_t inode);
 /// those that only keep it.
 std::vector<int> find_holders(const std::set<std::uint32_t>& inodes);
 
-/// Of the processes that hold a socket, lowest first, those that serve it. Who opens it for a
-/// service and keeps it (systemd, as pid 1 or of a user) was there before the service, and in a
-/// cgroup of its own. So where there is another cgroup than that of the lowest pid, those in the
-/// latter are left out. A master has the cgroup of its workers, also as pid 1 of a container. Whose
-/// cgroup is empty has ended meanwhile, and is left out, too; unless there are no cgroups.
-std::vector<int> without_keepers(std::vector<int> holders,
+/// The processes that hold each of some sockets, by inode.
+using SocketHolders = std::map<std::uint32_t, std::set<int>>;
+
+/// Those that serve one of the sockets, lowest first. Who opens a socket for a service and keeps it
+/// (systemd, as pid 1 or of a user) was there before the service, and in a cgroup of its own. So
+/// where a socket is held from another cgroup than that of the lowest pid, those in the latter are
+/// left out. A master has the cgroup of its workers, also as pid 1 of a container. Whose cgroup is
+/// empty has ended meanwhile, and is left out, too; unless there are no cgroups.
+std::vector<int> without_keepers(const SocketHolders& holders,
                                  const std::function<std::string(int pid)>& cgroup_of);
+std::vector<int> without_keepers(const SocketHolders& holders);
+
+/// Those of these sockets that the process holds, as far as they are to be seen.
+std::set<std::uint32_t> held_sockets(int pid, const std::set<std::uint32_t>& inodes);
 
 /// Whether the process holds one of these sockets; nothing where its descriptors may not be
 /// listed or read (a capability that it has and we have not forbids that), or it is gone.

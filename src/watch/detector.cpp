@@ -15,7 +15,6 @@ constexpr std::uint64_t leak_needs = 3;
 constexpr std::uint64_t exercise_needs = 20;
 constexpr std::size_t evidence_rows = 20;
 constexpr Duration dwell_of_a_healthy_server = std::chrono::seconds{1};
-constexpr Duration settle_is_enough = std::chrono::seconds{60};
 
 StuckSocket evidence(const CloseWaitStay& stay, TimePoint now) {
     StuckSocket stuck;
@@ -35,7 +34,7 @@ struct Stays {
     std::vector<StuckSocket> old;
     std::uint64_t young = 0, before = 0;
     std::uint64_t outlived = 0;  ///< of the old ones those that outlived an exchange of the server
-    std::uint64_t busy = 0;      ///< of the old ones those that requests without an answer may hold
+    std::uint64_t excused = 0;   ///< of the old ones those that abandoned requests may hold
 };
 
 Stays part(const CloseWaitTracker& tracker, const DetectorInput& input, bool exclude_before) {
@@ -129,8 +128,9 @@ void add_leak_fraction(SocketReport& report, const SocketEvidence& e, std::uint6
 void add_flags(SocketReport& report, const SocketEvidence& e, bool invisible) {
     report.fd_exhausted = e.fd_exhausted();
     if (report.fd_exhausted) {
-        report.flags.push_back(fmt::format("FD_EXHAUSTED: {} of {} file descriptors in use",
-                                           e.fds_max, *e.fds_max_limit));
+        report.flags.push_back(fmt::format(
+            "FD_EXHAUSTED: {} of {} file descriptors in use{}", e.fds_max, *e.fds_max_limit,
+            e.fds_max_pid != 0 ? fmt::format(" by process {}", e.fds_max_pid) : ""));
     }
     if (e.accept_stall() && report.word != SocketWord::accept_stall) {
         report.flags.push_back(fmt::format("ACCEPT_STALL: {} connections in an accept queue of {}",
@@ -157,28 +157,17 @@ SocketWord word_of_few(const SocketReport& report, const SocketEvidence& e) {
 }
 
 /// How many of the old stays the server may still be working on.
-std::uint64_t busy_at_most(const Stays& stays, const LoadFacts& load, TimePoint now) {
-    const auto since = now - load.handlers_take;
-    std::uint64_t unanswered = 0, before = 0;
-    for (const auto& count : load.closed) {
-        unanswered = count.unanswered;
-        if (count.at < since) before = count.unanswered;
-    }
+std::uint64_t excused_at_most(const Stays& stays, const LoadFacts& load, TimePoint now) {
     const auto recent = static_cast<std::uint64_t>(
         std::count_if(stays.old.begin(), stays.old.end(),
-                      [&](const auto& s) { return s.age_at_least < load.handlers_take; }));
-    return std::min(recent, unanswered - before);
+                      [&](const auto& s) { return s.age_at_least < load.handler_limit; }));
+    return std::min(recent, load.at_work_at_most(now));
 }
 
-/// What the words about a trend take besides the evidence.
-struct Residue {
-    bool settled = true;
-    std::uint64_t busy = 0;  ///< of those left, which are no leak yet
-};
-
-/// The words about what stays and how it grew, for a load long enough to tell.
-SocketWord word_of_trend(const SocketReport& report, const SocketEvidence& e,
-                         const Residue& residue) {
+/// The words about what stays and how it grew, for a load long enough to tell. `excused`: of those
+/// left, which are no leak yet.
+SocketWord word_of_trend(const SocketReport& report, const SocketEvidence& e, bool settled,
+                         std::uint64_t excused) {
     if (e.stale.highest == 0 && report.leaked == 0) return word_of_few(report, e);
     if (e.reclaimed()) {
         const bool outgrown =
@@ -188,10 +177,10 @@ SocketWord word_of_trend(const SocketReport& report, const SocketEvidence& e,
     }
     if (e.accept_stall() && mostly_never_accepted(report.classes)) return SocketWord::accept_stall;
     if (e.rising() && !e.tail_flat()) {
-        if (residue.settled && report.leaked >= leak_needs + residue.busy && e.nobody_left()) {
+        if (settled && report.leaked >= leak_needs + excused && e.nobody_left()) {
             return SocketWord::leak_confirmed;
         }
-        return report.leaked == 0 && residue.settled ? SocketWord::transient : SocketWord::build_up;
+        return report.leaked == 0 && settled ? SocketWord::transient : SocketWord::build_up;
     }
     if (e.stale.highest > 0 && e.tail_flat()) return SocketWord::bounded;
     return report.leaked >= leak_needs ? SocketWord::suspect : SocketWord::transient;
@@ -202,7 +191,7 @@ SocketWord word_of_load(const SocketReport& report, const SocketEvidence& e, con
     const bool long_enough = load.end - load.begin >= load_for_a_trend(report.tau);
     const bool exercised = load.closes >= exercise_needs;
     const auto trend = long_enough && exercised
-                           ? word_of_trend(report, e, {load.settled, stays.busy})
+                           ? word_of_trend(report, e, load.settled, stays.excused)
                            : SocketWord::inconclusive;
     if (!load.settled && report.leaked + stays.young > 0) {
         return trend == SocketWord::build_up || trend == SocketWord::accept_stall
@@ -234,7 +223,7 @@ bool stands_when_blind(SocketWord word) {
 SocketWord word_of_alone(const SocketReport& report, const SocketEvidence& e, std::uint64_t sure,
                          Duration watched) {
     if (watched < report.tau) return SocketWord::inconclusive;
-    const auto trend = word_of_trend(report, e, {});
+    const auto trend = word_of_trend(report, e, true, 0);
     const bool long_enough = watched >= load_for_a_trend(report.tau);
     if (e.reclaimed()) return trend;
     if (trend == SocketWord::accept_stall) return trend;
@@ -261,25 +250,6 @@ std::optional<std::uint64_t> overflows(std::span<const SocketSample> samples) {
         before = sample.kernel;
     }
     return sum;
-}
-
-/// The part of the load that met the server that is there now. Its requests are not known.
-LoadFacts since(LoadFacts load, TimePoint at) {
-    if (at <= load.begin) return load;
-    CloseCount before;
-    for (const auto& count : load.closed) {
-        if (count.at <= at) before = count;
-    }
-    before.closes = std::min(before.closes, load.closes);
-    std::erase_if(load.closed, [&](const auto& count) { return count.at <= at; });
-    for (auto& count : load.closed) {
-        count.closes -= before.closes;
-        count.unanswered -= before.unanswered;
-    }
-    load.closes -= before.closes;
-    load.requests = 0;
-    load.begin = std::min(at, load.end);
-    return load;
 }
 
 bool same_server(const DetectorInput& input) { return input.listener == ListenerFate::kept; }
@@ -314,11 +284,11 @@ Duration socket_tau(std::optional<Duration> given, Duration slowest_response) {
 
 SocketReport judge_load(const CloseWaitTracker& tracker, const DetectorInput& input,
                         const LoadFacts& whole) {
-    auto load = tracker.begun_anew() ? since(whole, *tracker.begun_anew()) : whole;
+    auto load = tracker.begun_anew() ? whole.since(*tracker.begun_anew()) : whole;
     const LoadStretch stretch{load.begin, load.end, input.now, load.closes, load.closed, false};
     const auto e = gather_evidence(tracker, input.samples, stretch, input.tau);
     auto stays = part(tracker, input, true);
-    stays.busy = busy_at_most(stays, load, input.now);
+    stays.excused = excused_at_most(stays, load, input.now);
     auto report = start_report(tracker, input, stays, stretch, e);
     const auto blind = blind_text(input);
     if (blind && (!input.sight_lost || input.now <= load.begin)) {
@@ -334,7 +304,7 @@ SocketReport judge_load(const CloseWaitTracker& tracker, const DetectorInput& in
         report.word = SocketWord::inconclusive;
         report.text = *doubt;
     } else {
-        report.text = load_text({report, e, input, load, stays.young, stays.busy});
+        report.text = load_text({report, e, input, load, stays.young, stays.excused});
     }
     if (!blind) add_leak_fraction(report, e, load.requests);
     const auto bar = std::max(5.0, 0.002 * static_cast<double>(load.closes));
@@ -386,7 +356,7 @@ SocketReport judge_alone(const CloseWaitTracker& tracker, const DetectorInput& i
 
 Duration settle_length(Duration tau, Duration period) {
     const auto first_seen_by = 2 * period;  // from /proc a socket is as old as our first sight
-    return std::max(std::min<Duration>(2 * tau, settle_is_enough), tau + first_seen_by);
+    return std::max(std::min<Duration>(2 * tau, longest_handler), tau + first_seen_by);
 }
 
 Duration sampling_period(Duration cost) {

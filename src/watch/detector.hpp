@@ -7,6 +7,7 @@
 
 #include "watch/attribution.hpp"
 #include "watch/evidence.hpp"
+#include "watch/load_facts.hpp"
 #include "watch/socket_report.hpp"
 #include "watch/tracker.hpp"
 #include "watch/watch_gap.hpp"
@@ -34,18 +35,6 @@ struct DetectorInput {
     bool sight_lost = false;  ///< where unreadable: the sockets were seen till then, beyond doubt
 };
 
-/// What the load did: known in `run` and `search`, not to a watcher that stands alone.
-struct LoadFacts {
-    std::uint64_t closes = 0;            ///< connections that we ended and the server should have
-    bool settled = false;                ///< the settle time was complete, or nothing was left
-    std::optional<TimePoint> closed_at;  ///< when the last of our connections was closed
-    TimePoint begin{}, end{};            ///< of the load
-    std::vector<CloseCount> closed;      ///< over the load, about one a second, oldest first
-    std::uint64_t requests = 0;
-    /// For how long at most the server may work on a request whose answer nobody awaits any more.
-    Duration handlers_take = std::chrono::seconds{60};
-};
-
 /// How old a socket in CLOSE_WAIT must be to count: as given, or max(5 s, twice the slowest
 /// response), since a server may finish its handlers before it closes.
 Duration socket_tau(std::optional<Duration> given, Duration slowest_response);
@@ -70,7 +59,7 @@ constexpr Duration load_for_a_trend(Duration tau) { return tau + std::chrono::se
 ///                   may be held by requests without an answer, or the settle time was cut short
 ///   LEAK_CONFIRMED  they rose, and after the settle time at least 3 are left and 95 % of those
 ///                   that were stale when the load ended; those left do not count that a request
-///                   without an answer may hold, of the last `handlers_take`
+///                   without an answer may hold, of the last `handler_limit`
 ///   SUSPECT         at least 3 are left, but they did not rise: the closes were too few (below
 ///                   20), too late, or the load too short (below tau + 8 s) to see it
 ///   INCONCLUSIVE    the settle time was cut short, what is there is young, or the server stopped

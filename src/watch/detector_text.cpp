@@ -83,14 +83,22 @@ std::string doubt(const LoadTextInput& of) {
 /// What kept a BUILD_UP from being a leak.
 std::string no_leak_yet(const LoadTextInput& of) {
     const auto& e = of.evidence;
+    if (of.input.sight_lost) return "what became of them was not seen";
     if (!of.load.settled) return "the settle time was cut short";
-    if (e.nobody_left() && of.busy > 0) {
+    if (e.nobody_left() && of.excused > 0) {
         return fmt::format(
             "{} of the {} that are left may be held by requests that got no answer in time: the "
             "server may work on those still (--socket-tau says for how long)",
-            of.busy, of.report.leaked);
+            of.excused, of.report.leaked);
     }
     return fmt::format("{} of the {} went after it", e.departed, e.cohort);
+}
+
+/// What a confirmed leak does not rest on.
+std::string though(std::uint64_t excused) {
+    if (excused == 0) return {};
+    return fmt::format(" (at most {} of them held by requests that got no answer in time)",
+                       excused);
 }
 
 std::string from_before(std::uint64_t before) {
@@ -129,7 +137,8 @@ std::string sentence(const LoadTextInput& of) {
         case SocketWord::suspect:
             return fmt::format("{}: {}; {}", stay, classes(report.classes), doubt(of));
         case SocketWord::leak_confirmed:
-            return fmt::format("{}: {}; {}", stay, classes(report.classes), rise(e.stale));
+            return fmt::format("{}{}: {}; {}", stay, though(of.excused), classes(report.classes),
+                               rise(e.stale));
         case SocketWord::accept_stall:
             return stalled(report, e);
         case SocketWord::not_exercised:

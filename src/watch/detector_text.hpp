@@ -17,8 +17,8 @@ struct LoadTextInput {
     const SocketEvidence& evidence;
     const DetectorInput& input;
     const LoadFacts& load;
-    std::uint64_t young;  ///< in CLOSE_WAIT at the end, for less than tau
-    std::uint64_t busy;   ///< of those left, which requests without an answer may hold
+    std::uint64_t young;    ///< in CLOSE_WAIT at the end, for less than tau
+    std::uint64_t excused;  ///< of those left, which abandoned requests may hold
 };
 std::string load_text(const LoadTextInput& of);
 

@@ -4,9 +4,9 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <tuple>
 #include <utility>
 
+#include "base/fill.hpp"
 #include "stats/quantile.hpp"
 
 namespace loadline {
@@ -161,22 +161,6 @@ bool holders_missing(const std::vector<const SocketSample*>& visible) {
 
 bool surely_grows(const Trend& trend) { return trend.z >= surely && trend.low > 0; }
 
-/// How much of a limit is used; 0: the limit is not known.
-struct Fill {
-    std::uint64_t used, limit;
-
-    /// By share, where both limits are known; of equal ones the larger.
-    bool fuller_than(const Fill& other) const {
-        if ((limit == 0) != (other.limit == 0)) return other.limit == 0;
-        const auto product = [](std::uint64_t a, std::uint64_t b) {
-            return static_cast<double>(a) * static_cast<double>(b);
-        };
-        const double mine = product(used, other.limit), theirs = product(other.used, limit);
-        return mine != theirs ? mine > theirs
-                              : std::tie(used, limit) > std::tie(other.used, other.limit);
-    }
-};
-
 /// The accept queue when it was fullest.
 void add_accept_queue(SocketEvidence& e, std::span<const SocketSample> samples) {
     for (const auto& sample : samples) {
@@ -219,6 +203,7 @@ void add_descriptors(SocketEvidence& e, std::span<const SocketSample> samples,
         if (!fill.fuller_than({e.fds_max, e.fds_max_limit.value_or(0)})) continue;
         e.fds_max = *sample.fds;
         e.fds_max_limit = sample.fd_limit;
+        e.fds_max_pid = sample.fds_pid;
     }
     if (visible.empty()) return;
     if (!holders_missing(visible)) add_invisible(e, samples, visible, load);
@@ -239,12 +224,7 @@ void add_descriptors(SocketEvidence& e, std::span<const SocketSample> samples,
 }  // namespace
 
 std::uint64_t LoadStretch::closes_until(TimePoint at) const {
-    std::uint64_t before = 0;
-    for (const auto& count : closed) {
-        if (count.at > at) break;
-        before = count.closes;
-    }
-    return std::min(before, closes);
+    return std::min(count_until(closed, at).closes, closes);
 }
 
 bool SocketEvidence::rising() const {

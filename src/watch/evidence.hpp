@@ -5,18 +5,10 @@
 #include <vector>
 
 #include "stats/trend.hpp"
+#include "watch/load_facts.hpp"
 #include "watch/tracker.hpp"
 
 namespace loadline {
-
-/// The connections closed up to an instant: by us, and the server should have closed them too.
-/// Since the begin of the load.
-struct CloseCount {
-    TimePoint at{};
-    std::uint64_t closes = 0;
-    std::uint64_t unanswered = 0;  ///< of them those that left a request behind: the server may
-                                   ///< work on it still
-};
 
 /// The stretch of time that is judged.
 struct LoadStretch {
@@ -50,6 +42,7 @@ struct SocketEvidence {
     std::uint32_t accept_queue_max = 0, backlog = 0;  ///< of the sample in which it was fullest
     std::uint32_t fds_max = 0;                        ///< likewise of its limit; 0: not visible
     std::optional<std::uint64_t> fds_max_limit;       ///< that limit
+    int fds_max_pid = 0;                              ///< whose they are; 0: not known
     std::optional<Duration> fd_eta;                   ///< from the load's end on
     /// Descriptors opened that no socket explains; of these, since the middle of the load. At most
     /// as many as the fullest process has more than before; none where some hold sockets of the

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/fill.hpp"
 #include "watch/attribution.hpp"
 #include "watch/process.hpp"
 
@@ -11,11 +12,7 @@ namespace {
 
 constexpr Duration search_every = std::chrono::seconds{5};
 constexpr Duration search_for_successor_after = std::chrono::seconds{1};
-
-/// Without a limit none of it is used.
-double share_of(std::uint32_t fds, const std::optional<std::uint64_t>& limit) {
-    return limit && *limit > 0 ? static_cast<double>(fds) / static_cast<double>(*limit) : 0;
-}
+constexpr std::size_t most_asked = 1024;  // Apache's prefork goes to 256 workers
 
 }  // namespace
 
@@ -46,9 +43,9 @@ std::optional<OpenDescriptors> ListenerHolders::look(TimePoint now) {
             continue;
         }
         sum += *fds;
-        const bool fuller = !open || share_of(*fds, limit) > share_of(open->fds, open->limit) ||
-                            (limit == open->limit && *fds > open->fds);
-        if (fuller) open = OpenDescriptors{*fds, limit, 0};
+        const Fill fill{*fds, limit.value_or(0)};
+        if (open && !fill.fuller_than({open->fds, open->limit.value_or(0)})) continue;
+        open = OpenDescriptors{*fds, limit, 0, pid};
     }
     if (open) open->of_others = static_cast<std::uint32_t>(sum - open->fds);
     return open;
@@ -66,13 +63,23 @@ void ListenerHolders::find_successors() {
 void ListenerHolders::find_workers() {
     std::set<int> candidates;
     for (const auto& [pid, limit] : limits_) candidates.insert(pid);
-    for (const int pid : process_tree(first_)) candidates.insert(pid);
-    std::map<int, std::optional<std::uint64_t>> found;
+    for (const int pid : process_tree(first_, most_asked)) candidates.insert(pid);
+    SocketHolders holders;
     for (const int pid : candidates) {
-        if (pid != first_ && !holds_socket(pid, inodes_).value_or(false)) continue;
+        for (const auto inode : held_sockets(pid, inodes_)) holders[inode].insert(pid);
+    }
+    std::map<int, std::optional<std::uint64_t>> found;
+    const auto follow = [&](int pid) {
         const auto known = limits_.find(pid);
         found[pid] = known == limits_.end() ? fd_limit(pid) : known->second;
-    }
+    };
+    const auto serving = without_keepers(holders);
+    for (const int pid : serving) follow(pid);
+    const auto of_first = [&](const auto& one) { return one.second.contains(first_); };
+    const bool keeps =
+        !found.contains(first_) && std::any_of(holders.begin(), holders.end(), of_first);
+    if (keeps) first_ = serving.front();
+    follow(first_);
     limits_ = std::move(found);
 }
 

@@ -14,12 +14,14 @@ struct OpenDescriptors {
     std::uint32_t fds = 0;               ///< of the one that has used the largest part of its limit
     std::optional<std::uint64_t> limit;  ///< of the same; nothing: unlimited, or not readable
     std::uint32_t of_others = 0;         ///< of the others, summed
+    int pid = 0;                         ///< of that one
 };
 
 /// The processes behind a listening socket: one, or a master and its workers. A look takes 2 us a
 /// process (Linux 6.2). Every 5 s, or a second after one of them has ended, those below the first
-/// one are asked whether they hold the socket, too: workers come and go. When the first one itself
-/// has ended, all processes are asked, once: a new master has taken over. Not thread-safe.
+/// one (at most 1024) are asked whether they hold the socket, too: workers come and go, and what
+/// systemd kept a socket for starts. When the first one itself has ended, all processes are asked,
+/// once: a new master has taken over. Not thread-safe.
 class ListenerHolders {
 public:
     /// From now on these processes are followed, the first of them also where it is not visible
@@ -29,6 +31,8 @@ public:
     void read_limits();
     /// Nothing when none is visible.
     std::optional<OpenDescriptors> look(TimePoint now);
+    /// The process that stands for all of them since the latest look; 0: none.
+    int first() const { return first_; }
 
 private:
     void find_workers();

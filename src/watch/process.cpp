@@ -14,6 +14,7 @@
 #include <sstream>
 #include <utility>
 
+#include "base/fill.hpp"
 #include "base/procfs.hpp"
 #include "watch/attribution.hpp"
 
@@ -22,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_processes = 64;
+constexpr std::size_t most_processes_metered = 64;  // each takes several files, each second
 
 std::string proc(int pid, const char* file) { return fmt::format("/proc/{}/{}", pid, file); }
 
@@ -90,13 +91,13 @@ std::optional<ScheduleStat> parse_schedstat(std::string_view text) {
     return ScheduleStat{Duration{cpu}, Duration{waited}};
 }
 
-std::vector<int> process_tree(int pid) {
+std::vector<int> process_tree(int pid, std::size_t most) {
     std::vector<int> tree{pid};
-    for (std::size_t i = 0; i < tree.size() && tree.size() < most_processes; ++i) {
+    for (std::size_t i = 0; i < tree.size() && tree.size() < most; ++i) {
         for (const int tid : threads_of(tree[i])) {
             std::istringstream children{
                 read_text(fmt::format("/proc/{}/task/{}/children", tree[i], tid))};
-            for (int child = 0; tree.size() < most_processes && children >> child;) {
+            for (int child = 0; tree.size() < most && children >> child;) {
                 tree.push_back(child);
             }
         }
@@ -124,7 +125,7 @@ std::optional<ProcessUse> ProcessMeter::look(std::optional<int> pid, Duration le
     ProcessUse use;
     use.oom_kills = oom_kills_.take();  // in the group of the one before, if there is another now
     if (stat && (pid_ != *pid || start_ != stat->start)) {
-        if (pid_ != 0) use.restarts = 1;
+        if (pid_ != 0 && !is_below(*pid, pid_)) use.restarts = 1;
         begin(*pid, *stat);
     }
     if (pid_ == 0) return {};
@@ -136,7 +137,7 @@ std::optional<ProcessUse> ProcessMeter::look(std::optional<int> pid, Duration le
     }
     not_seen_.clear();
     Seen seen;
-    for (const int each : process_tree(pid_)) {
+    for (const int each : process_tree(pid_, most_processes_metered)) {
         if (add_process(each, use, seen)) ++use.processes;
     }
     add_limits(use, seen);
@@ -228,10 +229,7 @@ void ProcessMeter::add_fds(int pid, ProcessUse& use) {
     }
     const auto limit = fd_limit(pid);
     if (!limit || *limit == 0) return;  // unlimited
-    const auto share = [](std::uint64_t n, std::uint64_t of) {
-        return static_cast<double>(n) / static_cast<double>(of);
-    };
-    if (use.fds && share(*use.fds, *use.fd_limit) >= share(*fds, *limit)) return;
+    if (use.fds && !Fill{*fds, *limit}.fuller_than({*use.fds, *use.fd_limit})) return;
     use.fds = *fds;
     use.fd_limit = *limit;
 }

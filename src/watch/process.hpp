@@ -53,12 +53,13 @@ private:
 
 /// Follows one process and its descendants (the workers of a pre-forking server do the work)
 /// through the files of /proc and of its cgroup, all readable without a privilege but the
-/// descriptors. Not thread-safe.
+/// descriptors; at most 64 processes. Not thread-safe.
 class ProcessMeter {
 public:
     /// What happened since the look before, `length` ago; rates are absent in the first look
     /// at a process. Nothing as long as none was ever seen. `pid`: who is the target now; when
-    /// there is none or it has ended, the one before is reported as gone.
+    /// there is none or it has ended, the one before is reported as gone. Another one than before
+    /// is a restart, unless that one runs and has started it (systemd, which held its socket).
     std::optional<ProcessUse> look(std::optional<int> pid, Duration length);
 
     /// What cannot be seen of the process last looked at, and what it would take.
@@ -88,9 +89,9 @@ private:
     std::vector<std::string> not_seen_;
 };
 
-/// The processes below `pid`, itself first; at most 64. Needs CONFIG_PROC_CHILDREN: without
+/// The processes below `pid`, itself first; at most so many. Needs CONFIG_PROC_CHILDREN: without
 /// it, `pid` alone.
-std::vector<int> process_tree(int pid);
+std::vector<int> process_tree(int pid, std::size_t most);
 
 /// Whether a process was started by another one, over any number of steps, as far as those between
 /// still run.

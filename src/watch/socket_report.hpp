@@ -45,6 +45,7 @@ struct SocketSample {
     std::optional<std::uint32_t> fds;
     std::optional<std::uint64_t> fd_limit;
     std::uint32_t fds_of_others = 0;  ///< of the others that hold the listening socket, summed
+    int fds_pid = 0;                  ///< whose `fds` are; 0: not known
     std::optional<KernelUse> kernel;  ///< counted since the watch's start
     Duration cost{};                  ///< CPU time this sample took
 };

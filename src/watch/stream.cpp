@@ -92,11 +92,11 @@ Json load_json(const LoadFacts& load) {
              {"closes", load.closes},
              {"requests", load.requests},
              {"settled", load.settled},
-             {"handlers_take_ns", load.handlers_take.count()},
+             {"handler_limit_ns", load.handler_limit.count()},
              {"closed", Json::array()}};
     if (load.closed_at) out["closed_at_ns"] = nanoseconds(*load.closed_at);
     for (const auto& count : load.closed) {
-        out["closed"].push_back({nanoseconds(count.at), count.closes, count.unanswered});
+        out["closed"].push_back({nanoseconds(count.at), count.closes, count.abandoned});
     }
     return out;
 }
@@ -179,6 +179,7 @@ std::string SocketStreamWriter::sample(const RecordedSample& recorded, Tell tell
     if (s.fds) out["fds"] = *s.fds;
     if (s.fd_limit) out["lim"] = *s.fd_limit;
     if (s.fds_of_others > 0) out["fdo"] = s.fds_of_others;
+    if (s.fds_pid != 0) out["fdp"] = s.fds_pid;
     if (s.kernel) out["ns"] = kernel_json(*s.kernel);
     out["cost_us"] = static_cast<double>(s.cost.count()) / 1000;
 

@@ -22,7 +22,7 @@ namespace loadline {
 ///    "cw":{"n":2,"stale":1,"cls":[0,1,0,0,0]},"born":[{"ck":..,"peer":"..","age_lb_ms":..,
 ///    "age_ub_ms":..,"ino":..,"rq":..,"wq":..,"ka":null}],"changed":[..],"missing":[ck],
 ///    "died":[{"ck":..,"dwell_ms":..}],"lq":[rq,backlog],"fds":..,"lim":..,
-///    "fdo":..,"ns":{"ListenOverflows":0,"OutSegs":812,"RetransSegs":0,"TCPSynRetrans":0},
+///    "fdo":..,"fdp":..,"ns":{"ListenOverflows":0,"OutSegs":812,"RetransSegs":0,"TCPSynRetrans":0},
 ///    "cost_us":..}
 ///
 /// server: where others listen than in the line before, or it is another machine's: "reopened" by
@@ -35,7 +35,9 @@ namespace loadline {
 /// keep-alive timer fires; null: it is off. A tremor of it alone is not told. `missing` sockets
 /// are not in this sample, `died` ones not in the one before either. With "full":true `born` has
 /// every socket in CLOSE_WAIT: whoever missed what was before is in step again. ns: what the
-/// kernel counted since the watch's start in the network namespace. A sample that failed:
+/// kernel counted since the watch's start in the network namespace. fds, lim: open descriptors and
+/// limit of process fdp, the nearest to its limit of those that hold the listening socket; fdo:
+/// what the others of them have open. A sample that failed:
 /// {"v":1,..,"failure":"why"}. The last line has "end": who holds the sockets, and what the load
 /// did, where there was one, and why nothing could be judged, where that was so.
 

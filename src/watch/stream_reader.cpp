@@ -49,15 +49,15 @@ LoadFacts load_of(const Json& json) {
     load.closes = json.at("closes").get<std::uint64_t>();
     load.requests = json.at("requests").get<std::uint64_t>();
     load.settled = json.at("settled").get<bool>();
-    if (json.contains("handlers_take_ns")) {
-        load.handlers_take = bounded(json.at("handlers_take_ns").get<std::int64_t>());
+    if (json.contains("handler_limit_ns")) {
+        load.handler_limit = bounded(json.at("handler_limit_ns").get<std::int64_t>());
     }
     if (json.contains("closed_at_ns")) load.closed_at = time_of(json.at("closed_at_ns"));
     for (const auto& count : json.at("closed")) {
         auto& closed = load.closed.emplace_back();
         closed.at = time_of(count.at(0));
         closed.closes = count.at(1).get<std::uint64_t>();
-        if (count.size() > 2) closed.unanswered = count.at(2).get<std::uint64_t>();
+        if (count.size() > 2) closed.abandoned = count.at(2).get<std::uint64_t>();
     }
     return load;
 }
@@ -87,6 +87,7 @@ SocketSample sample_of(const Json& line) {
     if (line.contains("fds")) sample.fds = line.at("fds").get<std::uint32_t>();
     if (line.contains("lim")) sample.fd_limit = line.at("lim").get<std::uint64_t>();
     sample.fds_of_others = line.value("fdo", 0U);
+    sample.fds_pid = line.value("fdp", 0);
     if (line.contains("ns")) sample.kernel = kernel_of(line.at("ns"));
     const auto cost_us = line.at("cost_us").get<double>();
     sample.cost = Duration{std::llround(std::clamp(cost_us, 0.0, 1e12) * 1000)};

@@ -168,10 +168,13 @@ void Watcher::add_process_facts(SocketSample& sample) {
         }
     }
     sample.kernel = slow_facts_.counted;
-    if (const auto open = holders_.look(sample.at)) {
+    const auto open = holders_.look(sample.at);
+    follow_owner();
+    if (open) {
         sample.fds = open->fds;
         sample.fd_limit = open->limit;
         sample.fds_of_others = open->of_others;
+        sample.fds_pid = open->pid;
     }
 }
 
@@ -212,6 +215,16 @@ std::vector<int> Watcher::take_owner(const std::set<std::uint32_t>& inodes) {
     const std::lock_guard lock{mutex_};
     owner_ = found ? std::optional{ProcessInfo{*found, command_of(*found)}} : std::nullopt;
     return holders;
+}
+
+/// The listening socket may be taken over by another process while it stays the same: nginx's new
+/// master, or the service that systemd kept it for.
+void Watcher::follow_owner() {
+    const int first = holders_.first();
+    if (options_.pid || first == 0 || (owner_ && owner_->pid == first)) return;
+    listening_ = first;
+    const std::lock_guard lock{mutex_};
+    owner_ = ProcessInfo{first, command_of(first)};
 }
 
 /// A socket that was ours stays so, whoever has the port later.

@@ -94,6 +94,7 @@ private:
     void keep(TimePoint begin, SocketSample sample, const std::vector<SocketRecord>& sockets);
     void seek_owner(const std::vector<SocketRecord>& sockets);
     std::vector<int> take_owner(const std::set<std::uint32_t>& inodes);
+    void follow_owner();
     void leave_out_own(std::vector<SocketRecord>& sockets);
     void add_process_facts(SocketSample& sample);
     std::optional<ProcessInfo> holder_of_oldest();

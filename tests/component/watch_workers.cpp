@@ -13,8 +13,11 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 #include <optional>
+#include <set>
 
+#include "watch/attribution.hpp"
 #include "watch/listener_holders.hpp"
 #include "watch/watcher.hpp"
 #include "watch_server.hpp"
@@ -102,6 +105,17 @@ protected:
         const int flags = ::fcntl(listening_.get(), F_GETFL);
         ::fcntl(listening_.get(), F_SETFL, flags | O_NONBLOCK);
     }
+    /// Of the listening socket, which this process must hold.
+    std::uint32_t inode() const {
+        struct stat info {};
+        EXPECT_EQ(::fstat(listening_.get(), &info), 0);
+        return static_cast<std::uint32_t>(info.st_ino);
+    }
+    /// Waits until a child has closed its copy of the listening socket.
+    bool has_let_go(const Child& child) const {
+        const std::set<std::uint32_t> socket{inode()};
+        return wait_for(seconds(5), [&] { return holds_socket(child.pid(), socket) == false; });
+    }
 
     ListeningSocket listening_;
 };
@@ -141,8 +155,10 @@ TEST_F(WatchWorkers, OneThatHasNoDescriptorLeftIsExhausted) {
     EXPECT_EQ(watcher->owner()->pid, ::getpid());  // still the master
     const auto report = finish(*watcher, begin);
     // One that it got from this process may have a number beyond its limit.
-    EXPECT_THAT(report.flags,
-                ElementsAre(ContainsRegex("^FD_EXHAUSTED: 10. of 100 file descriptors in use$")));
+    EXPECT_THAT(
+        report.flags,
+        ElementsAre(ContainsRegex("^FD_EXHAUSTED: 10. of 100 file descriptors in use by process " +
+                                  std::to_string(worker.pid()) + "$")));
     EXPECT_TRUE(report.fd_exhausted);
 }
 
@@ -161,8 +177,8 @@ TEST_F(WatchWorkers, OneThatTakesThePlaceOfAnotherIsFound) {
 TEST_F(WatchWorkers, OneOfThemMayBeNamedAndAStrangerMayNot) {
     const Child worker{[] {}}, stranger{[&] { listening_.close(); }};
     const auto port = listening_.port();
+    ASSERT_TRUE(has_let_go(stranger));
     listening_.close();
-    std::this_thread::sleep_for(std::chrono::milliseconds{100});
     auto options = options_of(port);
     options.pid = worker.pid();
     const auto watcher = Watcher::start(options);
@@ -183,7 +199,7 @@ TEST_F(WatchWorkers, OneOfThemMayBeNamedAndAStrangerMayNot) {
 
 TEST_F(WatchWorkers, OneThatIsHandedItsConnectionsAndASupervisorMayBeNamed) {
     const Child handed{[&] { listening_.close(); }};
-    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    ASSERT_TRUE(has_let_go(handed));
     auto options = options_of(listening_.port());
     options.pid = handed.pid();
     const auto below = Watcher::start(options);
@@ -218,11 +234,8 @@ TEST_F(WatchWorkers, ARestartedInstanceOfAPortThatIsSharedIsFound) {
 TEST_F(WatchWorkers, WhoTakesOverTheSocketIsFoundWhenTheFirstHasEnded) {
     Child first{[] {}};
     const Child next{[] {}};
-    struct stat socket {};
-    ASSERT_EQ(::fstat(listening_.get(), &socket), 0);
-    const auto inode = static_cast<std::uint32_t>(socket.st_ino);
     ListenerHolders holders;
-    holders.begin({first.pid()}, {inode});
+    holders.begin({first.pid()}, {inode()});
     const auto begin = Clock::now();
     EXPECT_EQ(holders.look(begin)->of_others, 0U);
     first.end();
@@ -232,9 +245,58 @@ TEST_F(WatchWorkers, WhoTakesOverTheSocketIsFoundWhenTheFirstHasEnded) {
     EXPECT_GT(open->of_others, 0U);  // this process, and the next one
 }
 
+TEST_F(WatchWorkers, WhoTakesOverTheSocketIsTheOneThatIsNamedThen) {
+    Child first{[] {}};
+    const Child next{[] {}};
+    const auto port = listening_.port();
+    listening_.close();  // their pids, in this order, are those of the holders now
+    const auto watcher = std::move(*Watcher::start(options_of(port)));
+    EXPECT_EQ(watcher->owner()->pid, first.pid());
+    first.end();
+    EXPECT_TRUE(wait_for(seconds(15), [&] { return watcher->owner()->pid == next.pid(); }));
+}
+
+/// A cgroup of its own for one process; empty where none can be made here.
+class Cgroup {
+public:
+    Cgroup() {
+        for (const char* above :
+             {"/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"}) {
+            folder_ = fmt::format("{}/loadline-test-{}", above, ::getpid());
+            if (::mkdir(folder_.c_str(), 0755) == 0) return;
+        }
+        folder_.clear();
+    }
+    Cgroup(const Cgroup&) = delete;
+    Cgroup& operator=(const Cgroup&) = delete;
+    ~Cgroup() {
+        // A process that was killed leaves it a little later.
+        wait_for(seconds(5), [this] { return folder_.empty() || ::rmdir(folder_.c_str()) == 0; });
+    }
+    bool take(int pid) const {
+        return !folder_.empty() && (std::ofstream{folder_ + "/cgroup.procs"} << pid << std::flush);
+    }
+
+private:
+    std::string folder_;
+};
+
+TEST_F(WatchWorkers, WhatASocketWasKeptForTakesThePlaceOfWhoKeptIt) {
+    const Cgroup group;
+    ListenerHolders holders;
+    holders.begin({::getpid()}, {inode()});
+    const auto begin = Clock::now();
+    EXPECT_EQ(holders.look(begin)->pid, ::getpid());
+    EXPECT_EQ(holders.first(), ::getpid()) << "nobody else holds it so far";
+    const Child service{[] {}};
+    if (!group.take(service.pid())) GTEST_SKIP() << "no cgroup can be made here";
+    EXPECT_EQ(holders.look(begin + seconds(6))->pid, service.pid());
+    EXPECT_EQ(holders.first(), service.pid());
+}
+
 TEST_F(WatchWorkers, AChildThatDoesNotHoldTheSocketIsNone) {
     const Child helper{[&] { listening_.close(); }};
-    std::this_thread::sleep_for(std::chrono::milliseconds{100});
+    ASSERT_TRUE(has_let_go(helper));
     auto watcher = std::move(*Watcher::start(options_of(listening_.port())));
     EXPECT_EQ(watcher->latest()->fds_of_others, 0U);
 }

@@ -106,6 +106,9 @@ TEST(Html, TellsTheLimitOfDescriptorsAlsoWhereTheChartDoesNotReachIt) {
     auto result = samples::leaking_run();
     for (auto& sample : result.socket_samples) sample.fd_limit = 1'048'576;
     EXPECT_THAT(page_of(result), HasSubstr("at most 261 open, of 1 048 576"));
+    result.socket_samples[3].fds = 98;  // of another worker, which is nearer to its limit
+    result.socket_samples[3].fd_limit = 100;
+    EXPECT_THAT(page_of(result), HasSubstr("at most 98 open, of 100"));
     for (auto& sample : result.socket_samples) sample.fds.reset();
     EXPECT_THAT(page_of(result), Not(HasSubstr("Open file descriptors</")));
 }

@@ -23,8 +23,8 @@ Interval filled(int start, int end) {
     interval.dropped_arrivals = 1;
     interval.steps[1].sent = 4;
     interval.steps[0].sent = 2;
-    interval.steps[1].unanswered = 3;
-    interval.steps[1].left = 1;
+    interval.steps[1].given_up = 3;
+    interval.steps[1].left_in_flight = 1;
     interval.closes = {2, 5};
     interval.connects = 3;
     interval.churn.of(ChurnMode::half) = {1, 2, 3, 4, 5, 6};
@@ -63,8 +63,8 @@ TEST(Interval, MergeAddsWorkersOfOneStretch) {
     EXPECT_EQ(a.dropped_arrivals, 2u);
     EXPECT_EQ(a.all_sent(), 12u);
     EXPECT_EQ(a.steps[1].sent, 8u);
-    EXPECT_EQ(a.steps[1].unanswered, 6u);
-    EXPECT_EQ(a.steps[1].left, 2u);
+    EXPECT_EQ(a.steps[1].given_up, 6u);
+    EXPECT_EQ(a.steps[1].left_in_flight, 2u);
     EXPECT_THAT(a.closes, testing::ElementsAre(4u, 10u));
     EXPECT_EQ(a.all_closes(), 14u);
     EXPECT_EQ(a.connects, 6u);

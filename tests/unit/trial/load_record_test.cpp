@@ -28,20 +28,26 @@ Interval second_of_load() {
     second.closes = {7, 40};
     second.steps[0].sent = 120;
     second.steps[0].service_time.record(seconds(0.1), 90);
-    second.steps[0].unanswered = 10;
-    second.steps[0].left = 20;
+    second.steps[0].given_up = 10;
+    second.steps[0].left_in_flight = 20;
     second.steps[1].sent = 24;
-    second.steps[1].unanswered = 4;
-    second.steps[1].left = 20;
+    second.steps[1].given_up = 4;
+    second.steps[1].left_in_flight = 20;
     return second;
 }
 
-TEST(LoadRecord, CountsOfTheWatchedTargetAlone) {
-    const auto plan = plan_of_two_targets();
+/// Of a load that goes on after them.
+LoadRecord record_of_two_seconds(const Plan& plan) {
     LoadRecord record{plan};
     record.begin(start);
     record.add(second_of_load(), start + seconds(1));
     record.add(second_of_load(), start + seconds(2));
+    return record;
+}
+
+TEST(LoadRecord, CountsOfTheWatchedTargetAlone) {
+    const auto plan = plan_of_two_targets();
+    auto record = record_of_two_seconds(plan);
     record.end(start + seconds(2));
 
     const auto first = record.facts({true, false});
@@ -57,29 +63,26 @@ TEST(LoadRecord, CountsOfTheWatchedTargetAlone) {
     EXPECT_EQ(both.closed.back().closes, 94U);
 }
 
-TEST(LoadRecord, OfThoseLeftInFlightAsManyAreUnansweredAsOfTheOthers) {
+TEST(LoadRecord, OfThoseLeftInFlightAsManyAreAbandonedAsOfTheOthersAreGivenUp) {
     const auto plan = plan_of_two_targets();
-    LoadRecord record{plan};
-    record.begin(start);
-    record.add(second_of_load(), start + seconds(1));
-    record.add(second_of_load(), start + seconds(2));
-    const auto unanswered = [&](const std::vector<bool>& watched) {
+    const auto record = record_of_two_seconds(plan);
+    const auto abandoned = [&](const std::vector<bool>& watched) {
         const auto closed = record.facts(watched).closed;
-        return std::pair{closed.front().unanswered, closed.back().unanswered};
+        return std::pair{closed.front().abandoned, closed.back().abandoned};
     };
-    EXPECT_EQ(unanswered({true, false}), std::pair(10UL + 2UL, 20UL + 4UL));
-    EXPECT_EQ(unanswered({false, true}), std::pair(4UL + 20UL, 8UL + 40UL));
-    EXPECT_EQ(unanswered({true, true}), std::pair(14UL + 22UL, 28UL + 44UL));
+    EXPECT_EQ(abandoned({true, false}), std::pair(10UL + 2UL, 20UL + 4UL));
+    EXPECT_EQ(abandoned({false, true}), std::pair(4UL + 20UL, 8UL + 40UL));
+    EXPECT_EQ(abandoned({true, true}), std::pair(14UL + 22UL, 28UL + 44UL));
 }
 
 TEST(LoadRecord, WhereNoneIsAwaitedAllThatAreLeftCount) {
     const auto plan = plan_of_two_targets();
     LoadRecord record{plan};
     Interval second{2, 1, 2};
-    second.steps[1].left = 20;
+    second.steps[1].left_in_flight = 20;
     record.begin(start);
     record.add(second, start + seconds(1));
-    EXPECT_EQ(record.facts({false, true}).closed.back().unanswered, 20U);
+    EXPECT_EQ(record.facts({false, true}).closed.back().abandoned, 20U);
 }
 
 TEST(LoadRecord, BeginsWithItsFirstWindow) {
@@ -89,6 +92,27 @@ TEST(LoadRecord, BeginsWithItsFirstWindow) {
     record.begin(start + seconds(60));
     EXPECT_EQ(record.facts({true, true}).begin, start);
     EXPECT_TRUE(record.facts({true, true}).closed.empty());
+}
+
+TEST(LoadRecord, StaysSmallOverADayAndKeepsItsSums) {
+    const auto plan = plan_of_two_targets();
+    LoadRecord record{plan};
+    record.begin(start);
+    constexpr unsigned day = 24 * 3600;
+    for (unsigned s = 1; s <= day; ++s) record.add(second_of_load(), start + seconds(s));
+    record.end(start + seconds(day));
+    const auto facts = record.facts({true, false});
+    const auto& closed = facts.closed;
+    EXPECT_LE(closed.size(), 7200U);
+    for (const auto& count : closed) {
+        const auto passed = static_cast<std::uint64_t>(to_seconds(count.at - start));
+        ASSERT_EQ(count.closes, 7 * passed);
+        ASSERT_EQ(count.abandoned, 12 * passed);
+    }
+    EXPECT_EQ(facts.requests, record_of_two_seconds(plan).facts({true, false}).requests / 2 * day);
+    for (unsigned i = 1; i <= 60; ++i) {
+        EXPECT_EQ(closed[closed.size() - i].at, start + seconds(day + 1 - i)) << "one a second";
+    }
 }
 
 }  // namespace

@@ -68,10 +68,20 @@ TEST(WithoutKeepers, TheServiceIsTakenAndNotWhoOpenedItsSocket) {
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.what);
-        std::vector<int> pids;
-        for (const auto& [pid, cgroup] : row.holders) pids.push_back(pid);
-        EXPECT_EQ(without_keepers(pids, [&](int pid) { return row.holders.at(pid); }), row.serving);
+        SocketHolders holders;
+        for (const auto& [pid, cgroup] : row.holders) holders[4711].insert(pid);
+        EXPECT_EQ(without_keepers(holders, [&](int pid) { return row.holders.at(pid); }),
+                  row.serving);
     }
+}
+
+TEST(WithoutKeepers, InstancesWithASocketEachKeepItForNobody) {
+    const std::map<int, std::string> cgroups{
+        {1, "/init"}, {100, "/shop@1"}, {101, "/shop@1"}, {200, "/shop@2"}, {300, "/other"}};
+    const auto cgroup_of = [&](int pid) { return cgroups.at(pid); };
+    EXPECT_EQ(without_keepers({{11, {100, 101}}, {12, {200}}}, cgroup_of),
+              (std::vector{100, 101, 200}));
+    EXPECT_EQ(without_keepers({{11, {100}}, {12, {1, 300}}}, cgroup_of), (std::vector{100, 300}));
 }
 
 TEST(Attribution, ReadsThisProcess) {

@@ -64,11 +64,17 @@ TEST(Detector, RequestsWithoutAnAnswerExcuseNoMoreThanTheyCanHold) {
     SimulatedWatch watch;
     watch.server = leaking(1);
     watch.unanswered = 0.3;
-    EXPECT_STREQ(to_string(watch.judge().word), "LEAK_CONFIRMED");
+    const auto partly = watch.judge();
+    EXPECT_STREQ(to_string(partly.word), "LEAK_CONFIRMED");
+    EXPECT_THAT(partly.text,
+                testing::ContainsRegex("after the drain \\(at most [0-9]+ of them held by requests "
+                                       "that got no answer in time\\): "));
     // Nor what is older than any handler takes.
     watch.unanswered = 1;
     watch.load = seconds(100);
     EXPECT_STREQ(to_string(watch.judge().word), "LEAK_CONFIRMED");
+    watch.unanswered = 0;
+    EXPECT_THAT(watch.judge().text, testing::Not(HasSubstr("no answer in time")));
 }
 
 TEST(Detector, WhatWasSeenStandsWhenSightIsLostInTheEnd) {
@@ -81,6 +87,7 @@ TEST(Detector, WhatWasSeenStandsWhenSightIsLostInTheEnd) {
     };
     const auto report = watch.judge();
     EXPECT_STREQ(to_string(report.word), "BUILD_UP") << report.text;
+    EXPECT_THAT(report.text, testing::EndsWith("; what became of them was not seen"));
     EXPECT_TRUE(report.fd_exhausted);
     EXPECT_THAT(report.flags, ElementsAre(StartsWith("FD_EXHAUSTED"),
                                           "WATCH_GAP: in the end the sockets of port 8080 cannot "
@@ -330,13 +337,14 @@ TEST(Detector, ALeakUntilNoDescriptorIsLeft) {
     watch.beside = [](SocketSample& sample, Duration, std::uint32_t stuck) {
         sample.fd_limit = 512;
         sample.fds = std::min(512U, 7 + stuck);
+        sample.fds_pid = 4711;
         sample.backlog = 64;
         sample.accept_queue = std::min(65U, sample.close_wait - stuck);
     };
     const auto report = watch.judge();
     EXPECT_STREQ(to_string(report.word), "LEAK_CONFIRMED") << report.text;
     EXPECT_THAT(report.flags,
-                ElementsAre("FD_EXHAUSTED: 512 of 512 file descriptors in use",
+                ElementsAre("FD_EXHAUSTED: 512 of 512 file descriptors in use by process 4711",
                             StartsWith("ACCEPT_STALL: 65 connections in an accept queue of 64")));
     EXPECT_TRUE(report.fd_exhausted);
     EXPECT_FALSE(report.fd_eta);  // it is over
@@ -517,7 +525,8 @@ TEST(Replay, GivesTheIdenticalReport) {
         watch.raised_tau = row.raised_tau;
         watch.beside = [](SocketSample& sample, Duration, std::uint32_t stuck) {
             sample.fds = 20 + stuck;
-            sample.fd_limit = 1024;
+            sample.fd_limit = 20;
+            sample.fds_pid = 4711;
             sample.backlog = 128;
         };
         const auto [report, recording] = watch.run();

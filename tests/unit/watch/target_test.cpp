@@ -145,6 +145,16 @@ TEST(ProcessMeter, TellsAnotherProcessFromTheSameAndAnEndFromBoth) {
     EXPECT_EQ(meter.look(::getppid(), seconds(1))->restarts, 1u);
 }
 
+TEST(ProcessMeter, WhatItStartedIsNoRestart) {
+    ProcessMeter meter;
+    ASSERT_TRUE(meter.look(::getppid(), {}));
+    const auto started = meter.look(::getpid(), seconds(1));
+    ASSERT_TRUE(started);
+    EXPECT_EQ(started->pid, ::getpid());
+    EXPECT_EQ(started->restarts, 0u) << "it kept the socket for this process";
+    EXPECT_EQ(meter.look(::getppid(), seconds(1))->restarts, 1u);
+}
+
 constexpr const char* netstat =
     "TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPSynRetrans\n"
     "TcpExt: 1 42 43 7\n"

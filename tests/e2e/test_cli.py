@@ -106,8 +106,12 @@ class NamedProcess(AgainstNginx):
         self.run_into_folder(url, "-d1s", "--socket-tau", "500ms", *flags)
         return self.summary()["results"]["sockets"]
 
-    def test_it_is_the_one_that_is_watched(self):
-        self.assertEqual(self.sockets_of(self.nginx.url, "--watch-pid", self.nginx.pid)["pid"], self.nginx.pid)
+    def test_a_worker_is_the_one_that_is_watched(self):
+        nginx = Nginx(workers=2)
+        self.addCleanup(nginx.stop)
+        worker = nginx.workers()[-1]  # left to itself loadline takes the lowest pid that holds the port
+        self.assertNotEqual(self.sockets_of(nginx.url)["pid"], worker)
+        self.assertEqual(self.sockets_of(nginx.url, "--watch-pid", worker)["pid"], worker)
 
     def test_it_makes_a_target_visible_that_is_not_on_loopback_by_its_address(self):
         url = f"http://[::ffff:127.0.0.1]:{self.nginx.port}"  # not known as loopback's

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <vector>
 
 namespace loadline {
 namespace {
@@ -62,6 +63,14 @@ protected:
         }
         return groups;
     }
+    /// These folders, and no hidden group.
+    void expect_visible(const char* controller, const std::vector<std::string>& own,
+                        const std::vector<std::string>& above) const {
+        const auto groups = look(controller);
+        EXPECT_EQ(groups.own, own);
+        EXPECT_EQ(groups.above, above);
+        EXPECT_FALSE(groups.hidden);
+    }
 
     const std::string root_ = testing::TempDir() + "loadline-cgroups-" + std::to_string(::getpid());
 };
@@ -71,20 +80,14 @@ TEST_F(VisibleCgroupsTest, AreThoseOnTheWayUp) {
     write("/sys/fs/cgroup/kube/pod7/cgroup.procs", "6\n7\n");
     write("/sys/fs/cgroup/kube/cpu.max", "50000 100000\n");
     write("/sys/fs/cgroup/kube/pod7/cpu.max", "max 100000\n");
-    const auto groups = look("cpu");
-    EXPECT_THAT(groups.own, ElementsAre("/sys/fs/cgroup/kube/pod7"));
-    EXPECT_THAT(groups.above, ElementsAre("/sys/fs/cgroup/kube", "/sys/fs/cgroup"));
-    EXPECT_FALSE(groups.hidden);
+    expect_visible("cpu", {"/sys/fs/cgroup/kube/pod7"}, {"/sys/fs/cgroup/kube", "/sys/fs/cgroup"});
     EXPECT_EQ(cpu_quota(visible_cgroups(7, "cpu", root_)).value().cores, 0.5);
 }
 
 TEST_F(VisibleCgroupsTest, OfVersion1AreThoseOfTheController) {
     write("/proc/7/cgroup", "4:memory:/a\n1:cpu,cpuacct:/b\n0::/\n");
     write("/sys/fs/cgroup/cpu/b/cgroup.procs", "7\n");
-    const auto groups = look("cpu");
-    EXPECT_THAT(groups.own, ElementsAre("/sys/fs/cgroup/cpu/b"));
-    EXPECT_THAT(groups.above, ElementsAre("/sys/fs/cgroup/cpu"));
-    EXPECT_FALSE(groups.hidden);
+    expect_visible("cpu", {"/sys/fs/cgroup/cpu/b"}, {"/sys/fs/cgroup/cpu"});
 }
 
 TEST_F(VisibleCgroupsTest, OurOwnIsNotTakenForThatOfANeighbour) {
@@ -106,10 +109,7 @@ TEST_F(VisibleCgroupsTest, ANeighboursOwnViewShowsItsGroup) {
     write("/proc/7/cgroup", "0::/../target\n");
     write("/sys/fs/cgroup/cgroup.procs", "1\n");
     write("/proc/7/root/sys/fs/cgroup/cgroup.procs", "7\n");
-    const auto groups = look("memory");
-    EXPECT_THAT(groups.own, ElementsAre("/proc/7/root/sys/fs/cgroup"));
-    EXPECT_THAT(groups.above, IsEmpty());
-    EXPECT_FALSE(groups.hidden);
+    expect_visible("memory", {"/proc/7/root/sys/fs/cgroup"}, {});
 }
 
 TEST_F(VisibleCgroupsTest, OursIsTheTopWhereTheTargetIsInItToo) {
@@ -123,10 +123,8 @@ TEST_F(VisibleCgroupsTest, OfVersion2BesideVersion1AreBelowUnified) {
     write("/sys/fs/cgroup/memory/a/cgroup.procs", "7\n");
     write("/sys/fs/cgroup/unified/cgroup.procs", "1\n");
     write("/sys/fs/cgroup/unified/b/c/cgroup.procs", "7\n");
-    const auto groups = look("cpu");
-    EXPECT_THAT(groups.own, ElementsAre("/sys/fs/cgroup/unified/b/c"));
-    EXPECT_THAT(groups.above, ElementsAre("/sys/fs/cgroup/unified/b", "/sys/fs/cgroup/unified"));
-    EXPECT_FALSE(groups.hidden);
+    expect_visible("cpu", {"/sys/fs/cgroup/unified/b/c"},
+                   {"/sys/fs/cgroup/unified/b", "/sys/fs/cgroup/unified"});
     EXPECT_THAT(look("memory").own,
                 ElementsAre("/sys/fs/cgroup/memory/a", "/sys/fs/cgroup/unified/b/c"));
 }

@@ -88,20 +88,21 @@ void TargetSide::follow_stream() {
     sockets_ = std::move(follower);
 }
 
-/// The port that was asked for; else that of the first HTTP target of a container that was named,
-/// or on this machine, of which one with another address than loopback's is known only where its
-/// process was named.
+/// The port that was asked for; else that of the first HTTP target on this machine, of which one
+/// with another address than loopback's is known only where its process was named; or of the first
+/// elsewhere, where a container was named, which may have published its port on this machine, too.
 std::optional<std::uint16_t> TargetSide::port_to_watch() const {
     if (options_.watch_port) return options_.watch_port;
     if (plan_.watch_port) return plan_.watch_port;
-    std::optional<std::uint16_t> elsewhere;
+    const bool container = options_.watch_container_pid.has_value();
+    std::optional<std::uint16_t> second_choice;
     for (const auto& target : plan_.targets) {
         const auto& url = target.url;
         if (url.is_redis() || url.is_unix()) continue;
-        if (loopback(url) || options_.watch_container_pid) return url.port;
-        if (!elsewhere) elsewhere = url.port;
+        if (loopback(url) != container) return url.port;
+        if (!second_choice) second_choice = url.port;
     }
-    return options_.watch_pid ? elsewhere : std::nullopt;
+    return options_.watch_pid || container ? second_choice : std::nullopt;
 }
 
 void TargetSide::watch_here() {

@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -50,13 +51,28 @@ class ServiceInAnotherNamespace(unittest.TestCase):
         cls.addClassCleanup(cls.service.stop)
         scenario = cls.folder / "scenario.json"
         scenario.write_text(json.dumps(SCENARIO))
-        run = ["run", scenario, "--socket-tau", "1s", "--quiet", *PATIENT_SLOS]
+        # It is the service's port that is watched, and not that of what runs beside loadline.
+        beside = cls.folder / "beside.json"
+        targets = {"beside": f"http://127.0.0.1:{cls.listen_beside_loadline()}", **SCENARIO["targets"]}
+        beside.write_text(json.dumps({**SCENARIO, "targets": targets}))
+        run = ["--socket-tau", "1s", "--quiet", *PATIENT_SLOS]
         cls.ended = {}
-        for name, flags in (("remote", ("--duration", "2s")), ("outside", ("--watch-port", PORT, "--duration", "1s")),
-                            ("entered", ("--watch-container-pid", cls.server.pid))):
-            done = subprocess.run(cls.client.inside(cls.loadline, *run, *flags, "--out", cls.folder / name),
+        for name, path, flags in (("remote", scenario, ("--duration", "2s")),
+                                  ("outside", scenario, ("--watch-port", PORT, "--duration", "1s")),
+                                  ("entered", beside, ("--watch-container-pid", cls.server.pid))):
+            done = subprocess.run(cls.client.inside(cls.loadline, "run", path, *run, *flags, "--out", cls.folder / name),
                                   capture_output=True, text=True, timeout=90)
             cls.ended[name] = Ended(done.returncode, done.stdout, done.stderr)
+
+    @classmethod
+    def listen_beside_loadline(cls):
+        """Its port."""
+        listen = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); time.sleep(600)"
+        process = subprocess.Popen(cls.client.inside(sys.executable, "-c", listen), stdout=subprocess.PIPE, text=True)
+        cls.addClassCleanup(process.wait)
+        cls.addClassCleanup(process.kill)
+        cls.addClassCleanup(process.stdout.close)
+        return int(process.stdout.readline())
 
     def summary(self, name):
         return json.loads((self.folder / name / "summary.json").read_text())

@@ -118,6 +118,15 @@ class NamedProcess(AgainstNginx):
         named = self.sockets_of(url, "--allow-host", "::ffff:127.0.0.1", "--watch-pid", self.nginx.pid)
         self.assertEqual(named["pid"], self.nginx.pid)
 
+    def test_what_is_closed_on_the_same_port_of_another_machine_is_not_its(self):
+        scenario = one_request(self.nginx.url, connections="per-request")
+        scenario["targets"]["elsewhere"] = f"http://[::ffff:127.0.0.1]:{self.nginx.port}"  # not known as loopback's
+        scenario["journeys"]["look"]["steps"].append({"name": "other", "http": "GET elsewhere/"})
+        self.run_into_folder("run", self.scenario(scenario), "--socket-tau", "500ms", "--allow-host", "::ffff:127.0.0.1")
+        results = self.summary()["results"]
+        self.assertGreater(results["steps"]["other"]["requests"], 100)
+        self.assertLess(abs(results["sockets"]["closes"] - results["steps"]["look"]["requests"]), 50, results["sockets"])
+
 
 class Verdicts(AgainstNginx):
     def test_an_slo_that_cannot_hold_fails_and_is_named(self):

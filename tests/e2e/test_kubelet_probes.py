@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import ssl
+import subprocess
 import threading
 import time
 
@@ -58,6 +59,19 @@ class Probes(CliCase):
         self.assertLess(results["sockets"]["closes"], asked, "ours are none of the load's closes")
         self.assertTrue(all(second["probes"]["liveness"]["failed"] == 0
                             for second in self.timeline() if "liveness" in second.get("probes", {})))
+
+    def test_none_is_sent_where_the_process_that_was_named_is_refused(self):
+        stranger = subprocess.Popen(["sleep", "60"])
+        self.addCleanup(stranger.wait)
+        self.addCleanup(stranger.kill)
+        with rig.Missiond() as service:
+            def accepted():
+                return service.metric("missiond_connections_accepted_total")
+            asking = -accepted() + accepted()
+            before = accepted()
+            path = self.scenario(scenario_of(service.url, {"liveness": LIVENESS}, port=service.port))
+            self.refused(self.loadline("run", path, "--watch-pid", stranger.pid), f"process {stranger.pid} (")
+            self.assertEqual(accepted() - before, asking)
 
     def test_a_service_that_hangs_for_a_while_would_have_been_restarted(self):
         with rig.Missiond() as service:

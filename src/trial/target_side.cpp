@@ -8,6 +8,7 @@
 #include "base/log.hpp"
 #include "base/stop.hpp"
 #include "base/units.hpp"
+#include "net/endpoint.hpp"
 #include "watch/process.hpp"
 #include "watch/remote_watcher.hpp"
 #include "watch/watcher.hpp"
@@ -17,6 +18,13 @@ namespace {
 
 bool loopback(const Url& url) {
     return url.host == "localhost" || url.host == "::1" || url.host.rfind("127.", 0) == 0;
+}
+
+/// Of "127.0.0.1:80" or "[::1]:80": whether a socket of ours may have this address.
+bool is_of_this_machine(const std::string& endpoint) {
+    auto host = endpoint.substr(0, endpoint.rfind(':'));
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    return source_endpoint(host).has_value();
 }
 
 /// What ended between two windows of load is told in the second.
@@ -125,12 +133,13 @@ void TargetSide::watch_here() {
         not_watched_ = started.error().message;
         // Of two processes that were named it is the message that says which one is wrong.
         const char* flag = options_.watch_container_pid ? "" : "--watch-pid: ";
+        if (!options_.watch_pid) return;
         const auto http = std::count_if(plan_.targets.begin(), plan_.targets.end(),
                                         [](const auto& t) { return !t.url.is_redis(); });
-        const char* other = http > 1 && !options_.watch_port
+        const char* other = http > 1 && !options_.watch_port && process_exists(*options_.watch_pid)
                                 ? "\n   hint: --watch-port names the port of another target"
                                 : "";
-        if (options_.watch_pid) refused_ = usage_error(flag + not_watched_ + other);
+        refused_ = usage_error(flag + not_watched_ + other);
     }
 }
 
@@ -194,6 +203,10 @@ std::optional<TargetSecond> TargetSide::take_target() {
 }
 
 void TargetSide::connected_to(const std::vector<TargetAddresses>& addresses) {
+    of_this_machine_.clear();
+    for (const auto& [found, time] : addresses) {
+        of_this_machine_.push_back(std::any_of(found.begin(), found.end(), is_of_this_machine));
+    }
     if (!sockets_are_judged() || sockets_) return;
     std::vector<std::string> http;
     for (std::size_t i = 0; i < plan_.targets.size(); ++i) {
@@ -229,11 +242,11 @@ void TargetSide::end_probes(RunResult& result) {
 std::vector<bool> TargetSide::watched_targets() const {
     std::vector<bool> http, there, here;
     const bool on_this_machine = !options_.watch_from && !options_.watch_container_pid;
-    for (const auto& target : plan_.targets) {
-        const auto& url = target.url;
+    for (std::size_t i = 0; i < plan_.targets.size(); ++i) {
+        const auto& url = plan_.targets[i].url;
         http.push_back(!url.is_redis());
         there.push_back(http.back() && sockets_ && url.port == sockets_->port());
-        here.push_back(there.back() && on_this_machine && loopback(url));
+        here.push_back(there.back() && on_this_machine && of_this_machine_.at(i));
     }
     for (const auto* some : {&here, &there}) {
         if (std::find(some->begin(), some->end(), true) != some->end()) return *some;

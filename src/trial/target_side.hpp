@@ -77,6 +77,7 @@ private:
     std::shared_ptr<OwnSockets> own_sockets_ = std::make_shared<OwnSockets>();
     std::unique_ptr<SocketSource> sockets_;  ///< null: `not_watched_` says why
     std::string not_watched_;
+    std::vector<bool> of_this_machine_;  ///< per target: by the addresses it was reached at
     std::optional<Error> refused_;
     std::optional<Mirror> mirror_;         ///< where the sockets cannot be watched
     std::unique_ptr<TargetWatch> target_;  ///< asks sockets_ whose process it is

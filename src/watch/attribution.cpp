@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/procfs.hpp"
+#include "watch/process.hpp"
 
 namespace loadline {
 namespace {
@@ -103,6 +104,16 @@ std::optional<bool> any_socket(int pid, const Matches& matches) {
     return false;
 }
 
+/// Those of these sockets that the process holds, as far as they are to be seen.
+std::set<std::uint32_t> held_sockets(int pid, const std::set<std::uint32_t>& inodes) {
+    std::set<std::uint32_t> held;
+    any_socket(pid, [&](std::uint32_t inode) {
+        if (inodes.contains(inode)) held.insert(inode);
+        return held.size() == inodes.size();
+    });
+    return held;
+}
+
 /// As the public one, of one socket and those who hold it, lowest first.
 std::set<int> without_keepers(const std::set<int>& all,
                               const std::function<std::string(int)>& cgroup_of) {
@@ -159,16 +170,14 @@ std::vector<int> find_holders(const std::set<std::uint32_t>& inodes) {
         if (!pid) continue;
         for (const auto inode : held_sockets(*pid, inodes)) holders[inode].insert(*pid);
     }
-    return without_keepers(holders);
-}
-
-std::set<std::uint32_t> held_sockets(int pid, const std::set<std::uint32_t>& inodes) {
-    std::set<std::uint32_t> held;
-    any_socket(pid, [&](std::uint32_t inode) {
-        if (inodes.contains(inode)) held.insert(inode);
-        return held.size() == inodes.size();
+    auto serving = without_keepers(holders, cgroups_of);
+    // A worker may have a lower pid than its master, when the numbers have begun anew.
+    const std::set<int> all{serving.begin(), serving.end()};
+    std::stable_partition(serving.begin(), serving.end(), [&](int pid) {
+        const auto stat = parse_process_stat(read_text(fmt::format("/proc/{}/stat", pid)));
+        return !stat || !all.contains(stat->parent);
     });
-    return held;
+    return serving;
 }
 
 std::vector<int> without_keepers(const SocketHolders& holders,
@@ -178,10 +187,7 @@ std::vector<int> without_keepers(const SocketHolders& holders,
     return {serving.begin(), serving.end()};
 }
 
-std::vector<int> without_keepers(const SocketHolders& holders) {
-    return without_keepers(holders,
-                           [](int pid) { return read_text(fmt::format("/proc/{}/cgroup", pid)); });
-}
+std::string cgroups_of(int pid) { return read_text(fmt::format("/proc/{}/cgroup", pid)); }
 
 std::optional<bool> holds_socket(int pid, const std::set<std::uint32_t>& inodes) {
     return any_socket(pid, [&](std::uint32_t inode) { return inodes.contains(inode); });

@@ -14,14 +14,16 @@ namespace loadline {
 struct ProcessInfo {
     int pid = 0;
     std::string command;  ///< as command_of
+    int heir_of = 0;      ///< the process that kept its socket for it, and goes on; 0: none
 };
 
-/// The process with the lowest pid that holds the socket with this inode, and does not only keep
-/// it, found in /proc/*/fd: needs the same user, or CAP_SYS_PTRACE. Nothing when none is visible.
+/// The process that holds the socket with this inode, and does not only keep it, found in
+/// /proc/*/fd: needs the same user, or CAP_SYS_PTRACE; the master where several do, else the lowest
+/// pid. Nothing when none is visible.
 std::optional<ProcessInfo> find_owner(std::uint32_t inode);
 
-/// All processes that hold one of these sockets, lowest first, found in the same way; without
-/// those that only keep it.
+/// All processes that hold one of these sockets, masters first and then by pid, found in the same
+/// way; without those that only keep it.
 std::vector<int> find_holders(const std::set<std::uint32_t>& inodes);
 
 /// The processes that hold each of some sockets, by inode.
@@ -34,10 +36,9 @@ using SocketHolders = std::map<std::uint32_t, std::set<int>>;
 /// empty has ended meanwhile, and is left out, too; unless there are no cgroups.
 std::vector<int> without_keepers(const SocketHolders& holders,
                                  const std::function<std::string(int pid)>& cgroup_of);
-std::vector<int> without_keepers(const SocketHolders& holders);
 
-/// Those of these sockets that the process holds, as far as they are to be seen.
-std::set<std::uint32_t> held_sockets(int pid, const std::set<std::uint32_t>& inodes);
+/// /proc/PID/cgroup; empty when the process has ended.
+std::string cgroups_of(int pid);
 
 /// Whether the process holds one of these sockets; nothing where its descriptors may not be
 /// listed or read (a capability that it has and we have not forbids that), or it is gone.

@@ -9,35 +9,46 @@ constexpr std::size_t dearer = 14;
 
 }  // namespace
 
-void CloseWaitAges::complete(std::span<SocketRecord> records, TimePoint now, const AskForOne& ask) {
+void CloseWaitAges::complete(std::span<SocketRecord> records,
+                             const std::function<TimePoint()>& clock, const AskForOne& ask) {
+    const auto now = clock();
     ++reads_;
+    failed_ = refused_;
     std::size_t seen = 0, unknown = 0;
     for (auto& record : records) {
         if (record.state != TcpState::close_wait) continue;
-        auto place = known_.find(record.cookie);
-        if (place == known_.end()) {
-            ++unknown;
-            learn(record, ask);
-            if (!record.timed) continue;
-            const Instants told{now - record.since_last_ack, now - record.since_last_data};
-            place = known_.emplace(record.cookie, told).first;
+        const auto place = known_.find(record.cookie);
+        if (place != known_.end()) {
+            ++seen;
+            auto& instants = place->second;
+            instants.read = reads_;
+            record.timed = true;
+            record.since_last_ack = now - instants.last_ack;
+            record.since_last_data = now - instants.last_data;
+            continue;
         }
+        ++unknown;
+        auto told = now;
+        if (!record.timed) {
+            ask_for(record, ask);
+            told = clock();  // its ages are as of then
+        }
+        if (!record.timed) continue;
         ++seen;
-        auto& instants = place->second;
-        instants.read = reads_;
-        record.timed = true;
-        record.since_last_ack = now - instants.last_ack;
-        record.since_last_data = now - instants.last_data;
+        known_[record.cookie] = {told - record.since_last_ack, told - record.since_last_data,
+                                 reads_};
     }
-    if (known_.size() > seen) {
-        std::erase_if(known_, [this](const auto& one) { return one.second.read != reads_; });
+    if (known_.size() > seen) {  // dumps are not atomic: gone is what two did not have
+        std::erase_if(known_, [this](const auto& one) { return one.second.read + 1 < reads_; });
     }
-    better_with_dump_ = unknown * dearer > records.size();
+    better_with_dump_ = failed_ || unknown * dearer > records.size();
 }
 
-void CloseWaitAges::learn(SocketRecord& record, const AskForOne& ask) {
-    if (record.timed || refused_) return;
-    refused_ = ask(record).has_value();
+void CloseWaitAges::ask_for(SocketRecord& record, const AskForOne& ask) {
+    if (failed_) return;
+    const auto error = ask(record);
+    failed_ = error.has_value();
+    refused_ = error && error->refused();
 }
 
 }  // namespace loadline

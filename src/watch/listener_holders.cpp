@@ -16,9 +16,12 @@ constexpr std::size_t most_asked = 1024;  // Apache's prefork goes to 256 worker
 
 }  // namespace
 
-void ListenerHolders::begin(const std::vector<int>& pids, std::set<std::uint32_t> inodes) {
+void ListenerHolders::begin(const std::vector<int>& pids, std::set<std::uint32_t> inodes,
+                            bool named) {
     inodes_ = std::move(inodes);
     first_ = pids.empty() ? 0 : pids.front();
+    named_ = named;
+    lost_ = false;
     limits_.clear();
     for (const int pid : pids) limits_[pid] = fd_limit(pid);
     search_at_ = {};
@@ -29,8 +32,8 @@ void ListenerHolders::read_limits() {
 }
 
 std::optional<OpenDescriptors> ListenerHolders::look(TimePoint now) {
-    if (first_ != 0 && now >= search_at_) {
-        if (!process_age(first_)) find_successors();
+    if ((first_ != 0 || lost_) && now >= search_at_) {
+        if (lost_ || !process_age(first_)) find_successors();
         if (first_ != 0) find_workers();
         search_at_ = now + search_every;
     }
@@ -56,6 +59,7 @@ std::optional<OpenDescriptors> ListenerHolders::look(TimePoint now) {
 void ListenerHolders::find_successors() {
     const auto holders = inodes_.empty() ? std::vector<int>{} : find_holders(inodes_);
     begin(holders, std::move(inodes_));
+    lost_ = first_ == 0 && !inodes_.empty();
 }
 
 /// A process that has just been forked holds what its parent does until it runs another program:
@@ -64,23 +68,27 @@ void ListenerHolders::find_workers() {
     std::set<int> candidates;
     for (const auto& [pid, limit] : limits_) candidates.insert(pid);
     for (const int pid : process_tree(first_, most_asked)) candidates.insert(pid);
-    SocketHolders holders;
-    for (const int pid : candidates) {
-        for (const auto inode : held_sockets(pid, inodes_)) holders[inode].insert(pid);
-    }
+    const bool alone = limits_.size() < 2;
     std::map<int, std::optional<std::uint64_t>> found;
-    const auto follow = [&](int pid) {
+    for (const int pid : candidates) {
+        if (pid != first_ && !holds_socket(pid, inodes_).value_or(false)) continue;
         const auto known = limits_.find(pid);
         found[pid] = known == limits_.end() ? fd_limit(pid) : known->second;
-    };
-    const auto serving = without_keepers(holders);
-    for (const int pid : serving) follow(pid);
-    const auto of_first = [&](const auto& one) { return one.second.contains(first_); };
-    const bool keeps =
-        !found.contains(first_) && std::any_of(holders.begin(), holders.end(), of_first);
-    if (keeps) first_ = serving.front();
-    follow(first_);
+    }
     limits_ = std::move(found);
+    if (alone && !named_) pass_on_what_was_kept();
+}
+
+/// Who was alone with the socket may have kept it for a service that has come now.
+void ListenerHolders::pass_on_what_was_kept() {
+    SocketHolders holders;
+    for (const auto& [pid, limit] : limits_) holders[0].insert(pid);  // as if they were one socket
+    const auto serving = without_keepers(holders, cgroup_of_);
+    if (std::find(serving.begin(), serving.end(), first_) != serving.end()) return;
+    std::erase_if(limits_, [&](const auto& one) {
+        return std::find(serving.begin(), serving.end(), one.first) == serving.end();
+    });
+    first_ = serving.front();
 }
 
 }  // namespace loadline

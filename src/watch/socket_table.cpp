@@ -170,7 +170,7 @@ std::optional<DumpError> SocketTable::read_netlink(std::vector<SocketRecord>& in
         const bool timed = ages_.better_with_dump();
         if (auto e = netlink_->dump({families[i], others, port_, timed}, into)) return e;
     }
-    ages_.complete(into, Clock::now(),
+    ages_.complete(into, Clock::now,
                    [this](SocketRecord& socket) { return netlink_->add_ages(socket, port_); });
     return {};
 }

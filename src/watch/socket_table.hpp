@@ -30,7 +30,8 @@ public:
 
     /// All sockets of the port but those in TIME_WAIT, listeners first. Not atomic: a
     /// socket may be missing once, or seen in two states. From netlink those in CLOSE_WAIT are
-    /// timed, with the instants that were told of them first. The error names what is missing.
+    /// timed, with the instants that were told of them first, but for those that have just gone.
+    /// The error names what is missing.
     Result<std::vector<SocketRecord>> read();
 
     Source source() const { return netlink_ ? Source::netlink : Source::proc; }

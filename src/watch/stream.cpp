@@ -166,6 +166,7 @@ std::string SocketStreamWriter::sample(const RecordedSample& recorded, Tell tell
     if (recorded.owner) {
         out["pid"] = recorded.owner->pid;
         out["comm"] = recorded.owner->command;
+        if (recorded.owner->heir_of != 0) out["heir_of"] = recorded.owner->heir_of;
     }
     if (recorded.holder) out["holder"] = process(recorded.holder);
     out["states"] = Json::object();

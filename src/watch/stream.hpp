@@ -18,7 +18,7 @@ namespace loadline {
 ///
 ///   {"v":1,"sid":"..","n":17,"t_mono_ns":..,"t_wall_ns":..,"boot_id":"..","netns":4026532177,
 ///    "port":8080,"tau_ns":..,"listener":"kept","ls":[ck],"server":"another","pid":..,"comm":"..",
-///    "holder":{"pid":..,"comm":".."},"states":{"ESTABLISHED":3},"owned":3,
+///    "heir_of":..,"holder":{"pid":..,"comm":".."},"states":{"ESTABLISHED":3},"owned":3,
 ///    "cw":{"n":2,"stale":1,"cls":[0,1,0,0,0]},"born":[{"ck":..,"peer":"..","age_lb_ms":..,
 ///    "age_ub_ms":..,"ino":..,"rq":..,"wq":..,"ka":null}],"changed":[..],"missing":[ck],
 ///    "died":[{"ck":..,"dwell_ms":..}],"lq":[rq,backlog],"fds":..,"lim":..,
@@ -27,7 +27,8 @@ namespace loadline {
 ///
 /// server: where others listen than in the line before, or it is another machine's: "reopened" by
 /// the same process, "another" or "elsewhere"; only from the last two on the server counts as
-/// exchanged. Without it whoever reads judges by ls, boot_id and netns.
+/// exchanged. Without it whoever reads judges by ls, boot_id and netns. heir_of: the process that
+/// kept the listening socket for `pid`, and goes on: no restart.
 /// sid: of one watch; n counts its lines from 1, so that a reader sees what is missing or comes
 /// twice. t_mono is CLOCK_MONOTONIC of the boot `boot_id`. ls: the sockets that listen. cls: the
 /// classes of the stale ones, in the order of StuckClass. An age is what the peer's last

@@ -136,7 +136,7 @@ void StreamFollower::come_from_elsewhere() {
 void StreamFollower::note_owner(const std::optional<ProcessInfo>& owner) {
     owner_ = owner;
     if (!owner) return;
-    restarts_ += pid_ && *pid_ != owner->pid;
+    restarts_ += pid_ && *pid_ != owner->pid && *pid_ != owner->heir_of;
     pid_ = owner->pid;
 }
 

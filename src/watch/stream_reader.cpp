@@ -28,7 +28,8 @@ TimePoint time_of(const Json& ns) { return TimePoint{bounded(ns.get<std::int64_t
 
 std::optional<ProcessInfo> process_of(const Json& json) {
     if (!json.is_object() || !json.contains("pid")) return {};
-    return ProcessInfo{json.at("pid").get<int>(), json.at("comm").get<std::string>()};
+    return ProcessInfo{json.at("pid").get<int>(), json.at("comm").get<std::string>(),
+                       json.value("heir_of", 0)};
 }
 
 ListenerFate fate_of(const std::string& name) {

@@ -98,7 +98,7 @@ Watcher::Watcher(const WatchOptions& options)
       tracker_{std::min(shortest_tau, options.tau.value_or(shortest_tau))} {
     if (const auto known = options.pid ? options.pid : options.container_pid) {
         owner_ = ProcessInfo{*known, command_of(*known)};
-        holders_.begin({*known}, {});  // until it is seen who listens
+        holders_.begin({*known}, {}, options.pid.has_value());  // until it is seen who listens
     }
 }
 
@@ -200,7 +200,7 @@ void Watcher::seek_owner(const std::vector<SocketRecord>& sockets) {
     if (inodes.empty() || inodes == sought_inodes_) return;
     sought_inodes_ = inodes;
     const auto holders = options_.pid ? std::vector{*options_.pid} : take_owner(inodes);
-    holders_.begin(holders, std::move(inodes));
+    holders_.begin(holders, std::move(inodes), options_.pid.has_value());
 }
 
 /// Those who hold the sockets, the owner first.
@@ -220,11 +220,12 @@ std::vector<int> Watcher::take_owner(const std::set<std::uint32_t>& inodes) {
 /// The listening socket may be taken over by another process while it stays the same: nginx's new
 /// master, or the service that systemd kept it for.
 void Watcher::follow_owner() {
-    const int first = holders_.first();
-    if (options_.pid || first == 0 || (owner_ && owner_->pid == first)) return;
+    const int first = holders_.first(), before = owner_ ? owner_->pid : 0;
+    if (options_.pid || first == 0 || first == before) return;
     listening_ = first;
+    const int kept_by = before != 0 && is_below(first, before) ? before : 0;
     const std::lock_guard lock{mutex_};
-    owner_ = ProcessInfo{first, command_of(first)};
+    owner_ = ProcessInfo{first, command_of(first), kept_by};
 }
 
 /// A socket that was ours stays so, whoever has the port later.

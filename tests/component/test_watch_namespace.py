@@ -22,12 +22,10 @@ SCENARIO = {
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
-class Leaking(rig.Missiond):
-    """Forgets half of the connections that its clients close."""
-
-    def __init__(self, namespace):
+class Service(rig.Missiond):
+    def __init__(self, namespace, address, *flags):
         self.namespace = namespace
-        super().__init__("--listen", f"{SERVER}:{PORT}", "--fault", "leak-close-wait=50%")
+        super().__init__("--listen", f"{address}:{PORT}", *flags)
 
     def launch(self, command, **options):
         super().launch(self.namespace.inside(*command), **options)
@@ -47,7 +45,8 @@ class ServiceInAnotherNamespace(unittest.TestCase):
         cls.server = Namespace()
         cls.addClassCleanup(cls.server.stop)
         cls.client.connect(cls.server, CLIENT, SERVER)
-        cls.service = Leaking(cls.server)
+        # It forgets half of the connections that its clients close.
+        cls.service = Service(cls.server, SERVER, "--fault", "leak-close-wait=50%")
         cls.addClassCleanup(cls.service.stop)
         scenario = cls.folder / "scenario.json"
         scenario.write_text(json.dumps(SCENARIO))
@@ -92,6 +91,22 @@ class ServiceInAnotherNamespace(unittest.TestCase):
         self.assertEqual(sockets["pid"], self.service.pid)
         self.assertIn("missiond", sockets["command"])
         self.assertGreater(sockets["before"], 10)  # what the run before it leaked
+
+    def test_what_is_closed_on_the_same_port_of_another_machine_is_not_counted(self):
+        service = Service(self.client, "127.0.0.1")
+        self.addCleanup(service.stop)
+        path = self.folder / "both.json"
+        targets = {"here": f"http://127.0.0.1:{PORT}", **SCENARIO["targets"]}
+        steps = [*SCENARIO["journeys"]["look"]["steps"], {"name": "here", "http": "GET here/metrics"}]
+        path.write_text(json.dumps({**SCENARIO, "targets": targets, "journeys": {"look": {"steps": steps}}}))
+        done = subprocess.run(
+            self.client.inside(self.loadline, "run", path, "--duration", "2s", "--socket-tau", "500ms", "--quiet",
+                               *PATIENT_SLOS, "--out", self.folder / "both"), capture_output=True, text=True, timeout=60)
+        results = self.summary("both")["results"]
+        here, there = results["steps"]["here"]["requests"], results["steps"]["metrics"]["requests"]
+        self.assertGreater(there, 80, done.stderr)
+        self.assertEqual(results["sockets"]["pid"], service.pid)
+        self.assertLess(abs(results["sockets"]["closes"] - here), 20, results["sockets"])
 
     def test_the_kernel_s_counters_and_the_descriptors_are_the_service_s(self):
         seconds = [json.loads(line) for line in (self.folder / "entered/timeline.jsonl").read_text().splitlines()]

@@ -13,7 +13,8 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <fstream>
+#include <cstring>
+#include <functional>
 #include <optional>
 #include <set>
 
@@ -256,42 +257,96 @@ TEST_F(WatchWorkers, WhoTakesOverTheSocketIsTheOneThatIsNamedThen) {
     EXPECT_TRUE(wait_for(seconds(15), [&] { return watcher->owner()->pid == next.pid(); }));
 }
 
-/// A cgroup of its own for one process; empty where none can be made here.
-class Cgroup {
+/// A descriptor that nobody holds while it is here: on its way through a Unix socket.
+class InFlight {
 public:
-    Cgroup() {
-        for (const char* above :
-             {"/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"}) {
-            folder_ = fmt::format("{}/loadline-test-{}", above, ::getpid());
-            if (::mkdir(folder_.c_str(), 0755) == 0) return;
-        }
-        folder_.clear();
+    explicit InFlight(int fd) {
+        EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_), 0);
+        auto message = with_room();
+        auto* head = CMSG_FIRSTHDR(&message);
+        head->cmsg_level = SOL_SOCKET;
+        head->cmsg_type = SCM_RIGHTS;
+        head->cmsg_len = CMSG_LEN(sizeof fd);
+        std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
+        EXPECT_EQ(::sendmsg(ends_[0], &message, 0), 1);
     }
-    Cgroup(const Cgroup&) = delete;
-    Cgroup& operator=(const Cgroup&) = delete;
-    ~Cgroup() {
-        // A process that was killed leaves it a little later.
-        wait_for(seconds(5), [this] { return folder_.empty() || ::rmdir(folder_.c_str()) == 0; });
+    InFlight(const InFlight&) = delete;
+    InFlight& operator=(const InFlight&) = delete;
+    ~InFlight() {
+        for (const int end : ends_) ::close(end);
     }
-    bool take(int pid) const {
-        return !folder_.empty() && (std::ofstream{folder_ + "/cgroup.procs"} << pid << std::flush);
+    Fd land() {
+        auto message = with_room();
+        EXPECT_EQ(::recvmsg(ends_[1], &message, MSG_CMSG_CLOEXEC), 1);
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+        return Fd{fd};
     }
 
 private:
-    std::string folder_;
+    msghdr with_room() {
+        msghdr message{};
+        message.msg_iov = &part_;
+        message.msg_iovlen = 1;
+        message.msg_control = room_;
+        message.msg_controllen = sizeof room_;
+        return message;
+    }
+
+    int ends_[2] = {-1, -1};
+    char byte_ = 0;
+    iovec part_{&byte_, 1};
+    alignas(cmsghdr) char room_[CMSG_SPACE(sizeof(int))] = {};
+};
+
+TEST_F(WatchWorkers, AfterATimeWithoutAnyHolderTheNextOneIsFound) {
+    Child first{[] {}};
+    ListenerHolders holders;
+    holders.begin({first.pid()}, {inode()});
+    InFlight kept{listening_.get()};
+    listening_.close();
+    const auto begin = Clock::now();
+    ASSERT_TRUE(holders.look(begin));
+    first.end();
+    EXPECT_FALSE(holders.look(begin + seconds(6)));
+    EXPECT_EQ(holders.first(), 0);
+    const auto restarted = kept.land();
+    EXPECT_TRUE(holders.look(begin + seconds(12)));
+    EXPECT_EQ(holders.first(), ::getpid());
+}
+
+/// Whose cgroup differs from this process's: the service that it keeps a socket for.
+struct Keeping {
+    int service = 0;
+    std::string operator()(int pid) const { return pid == service ? "/shop" : "/init.scope"; }
 };
 
 TEST_F(WatchWorkers, WhatASocketWasKeptForTakesThePlaceOfWhoKeptIt) {
-    const Cgroup group;
-    ListenerHolders holders;
+    Keeping cgroups;
+    ListenerHolders holders{std::ref(cgroups)};
     holders.begin({::getpid()}, {inode()});
     const auto begin = Clock::now();
     EXPECT_EQ(holders.look(begin)->pid, ::getpid());
     EXPECT_EQ(holders.first(), ::getpid()) << "nobody else holds it so far";
     const Child service{[] {}};
-    if (!group.take(service.pid())) GTEST_SKIP() << "no cgroup can be made here";
-    EXPECT_EQ(holders.look(begin + seconds(6))->pid, service.pid());
+    cgroups.service = service.pid();
+    const auto open = holders.look(begin + seconds(6));
+    ASSERT_TRUE(open);
+    EXPECT_EQ(open->pid, service.pid());
+    EXPECT_EQ(open->of_others, 0U) << "who kept it serves nobody";
     EXPECT_EQ(holders.first(), service.pid());
+}
+
+TEST_F(WatchWorkers, WhoWasNamedKeepsItsPlace) {
+    Keeping cgroups;
+    ListenerHolders holders{std::ref(cgroups)};
+    holders.begin({::getpid()}, {inode()}, true);
+    const Child helper{[] {}};
+    cgroups.service = helper.pid();
+    const auto open = holders.look(Clock::now());
+    ASSERT_TRUE(open);
+    EXPECT_EQ(holders.first(), ::getpid());
+    EXPECT_GT(open->of_others, 0U) << "both are followed";
 }
 
 TEST_F(WatchWorkers, AChildThatDoesNotHoldTheSocketIsNone) {

@@ -15,9 +15,7 @@ TEST(Fill, IsComparedByShareAndAKnownLimitComesFirst) {
         {"without limits the larger", {6, 0}, {5, 0}},
         {"of equal shares the larger", {200, 400}, {100, 200}},
         {"more than the limit", {12, 10}, {10, 10}},
-        {"numbers whose product leaves 64 bits",
-         {3'000'000'000, 4'000'000'000},
-         {1, 4'000'000'000}},
+        {"numbers whose product leaves 64 bits", {1ULL << 32, 1ULL << 33}, {1, 1ULL << 32}},
     };
     for (const auto& row : rows) {
         SCOPED_TRACE(row.what);

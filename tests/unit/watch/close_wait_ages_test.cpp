@@ -15,6 +15,10 @@ const TimePoint start{seconds(1000)};
 
 TimePoint at(double s) { return start + seconds(s); }
 
+std::function<TimePoint()> clock_at(double s) {
+    return [s] { return at(s); };
+}
+
 SocketRecord socket(std::uint64_t cookie, TcpState state = TcpState::close_wait) {
     SocketRecord record;
     record.cookie = cookie;
@@ -60,13 +64,13 @@ TEST(CloseWaitAges, WantsTheFirstDumpWithTimesAndThenAsksForNewOnesAlone) {
     EXPECT_TRUE(ages.better_with_dump());
     Records first{timed(1, 60), timed(2, 70)};
     add_established(first, 100, 30);
-    ages.complete(first, at(0), kernel.ask());
+    ages.complete(first, clock_at(0), kernel.ask());
     EXPECT_TRUE(kernel.asked.empty()) << "the dump said it";
     EXPECT_FALSE(ages.better_with_dump());
 
     Records second{socket(1), socket(3), socket(2)};
     add_established(second, 100, 30);
-    ages.complete(second, at(10), kernel.ask());
+    ages.complete(second, clock_at(10), kernel.ask());
     EXPECT_EQ(kernel.asked, std::vector<std::uint64_t>{3}) << "of the others it is known";
     const double since_ack[] = {70, 0.5, 80};
     for (std::size_t i = 0; i < 3; ++i) {
@@ -82,9 +86,9 @@ TEST(CloseWaitAges, KeepWhatWasToldFirst) {
     CloseWaitAges ages;
     Kernel kernel;
     Records early{timed(1, 60)};
-    ages.complete(early, at(0), kernel.ask());
+    ages.complete(early, clock_at(0), kernel.ask());
     Records late{timed(1, 0)};  // the peer has answered a keep-alive meanwhile
-    ages.complete(late, at(5), kernel.ask());
+    ages.complete(late, clock_at(5), kernel.ask());
     EXPECT_EQ(late[0].since_last_ack, seconds(65));
     EXPECT_TRUE(kernel.asked.empty());
 }
@@ -96,7 +100,7 @@ TEST(CloseWaitAges, WantADumpWithTimesWhileManyAreNew) {
         Records records;
         add_established(records, 1000, 130);
         for (std::uint64_t i = 0; i < count; ++i) records.push_back(socket(first_cookie + i));
-        ages.complete(records, at(0), kernel.ask());
+        ages.complete(records, clock_at(0), kernel.ask());
     };
     read(1, 10);  // of 140: one question for 14 sockets
     EXPECT_FALSE(ages.better_with_dump());
@@ -112,18 +116,45 @@ TEST(CloseWaitAges, LeaveASocketThatIsGoneWithoutAndForgetIt) {
     Kernel kernel;
     kernel.gone = true;
     Records records{socket(1)};
-    ages.complete(records, at(0), kernel.ask());
+    ages.complete(records, clock_at(0), kernel.ask());
     EXPECT_FALSE(records[0].timed);
     kernel.gone = false;
     records = {socket(1), socket(2)};
-    ages.complete(records, at(1), kernel.ask());  // not gone after all
+    ages.complete(records, clock_at(1), kernel.ask());  // not gone after all
     EXPECT_TRUE(records[0].timed);
-    records = {socket(2)};
-    ages.complete(records, at(2), kernel.ask());
-    records = {socket(1), socket(2)};
     kernel.asked.clear();
-    ages.complete(records, at(3), kernel.ask());
-    EXPECT_EQ(kernel.asked, std::vector<std::uint64_t>{1}) << "missing once: asked for anew";
+    const auto read = [&](Records now, double t) {
+        ages.complete(now, clock_at(t), kernel.ask());
+        return now;
+    };
+    const Records without{socket(2)}, both{socket(1), socket(2)};
+    read(without, 2);
+    EXPECT_EQ(read(both, 3)[0].since_last_ack, seconds(2.5));
+    EXPECT_TRUE(kernel.asked.empty()) << "missing once is not gone";
+    read(without, 4);
+    read(without, 5);
+    read(both, 6);
+    EXPECT_EQ(kernel.asked, std::vector<std::uint64_t>{1});
+}
+
+TEST(CloseWaitAges, TakeOneDumpWithTimesWhereAnAnswerFailed) {
+    CloseWaitAges ages;
+    Kernel kernel;
+    kernel.error = ENOBUFS;
+    Records records{socket(1), socket(2)};
+    add_established(records, 10, 100);
+    ages.complete(records, clock_at(0), kernel.ask());
+    EXPECT_EQ(kernel.asked.size(), 1U) << "not in this read again";
+    EXPECT_TRUE(ages.better_with_dump());
+    kernel.error = 0;
+    records[0] = timed(1, 3);
+    records[1] = timed(2, 4);
+    ages.complete(records, clock_at(1), kernel.ask());
+    EXPECT_FALSE(ages.better_with_dump());
+    records.push_back(socket(3));
+    ages.complete(records, clock_at(2), kernel.ask());
+    EXPECT_EQ(kernel.asked.back(), 3U) << "and later ones are asked for again";
+    EXPECT_TRUE(records.back().timed);
 }
 
 TEST(CloseWaitAges, TakeDumpsWithTimesForEverOnceTheKernelRefuses) {
@@ -132,16 +163,29 @@ TEST(CloseWaitAges, TakeDumpsWithTimesForEverOnceTheKernelRefuses) {
     kernel.error = EOPNOTSUPP;
     Records records{socket(1), socket(2)};
     add_established(records, 10, 20);
-    ages.complete(records, at(0), kernel.ask());
+    ages.complete(records, clock_at(0), kernel.ask());
     EXPECT_EQ(kernel.asked.size(), 1U) << "once is enough";
     EXPECT_FALSE(records[0].timed || records[1].timed);
     for (int i = 1; i < 4; ++i) {
         EXPECT_TRUE(ages.better_with_dump());
         records[0] = timed(1, i);
-        ages.complete(records, at(i), kernel.ask());
+        ages.complete(records, clock_at(i), kernel.ask());
         EXPECT_EQ(records[0].since_last_ack, seconds(i));
     }
     EXPECT_EQ(kernel.asked.size(), 1U);
+}
+
+TEST(CloseWaitAges, AreAsOfTheInstantAtWhichTheyAreTold) {
+    CloseWaitAges ages;
+    Kernel kernel;
+    double passed = 0;
+    const auto clock = [&] { return at(passed += 10); };  // the answers come slowly
+    Records records{socket(1), socket(2)};
+    ages.complete(records, clock, kernel.ask());
+    EXPECT_EQ(records[0].since_last_ack, seconds(0.5)) << "as told, and no rounding added";
+    ages.complete(records, clock_at(100), kernel.ask());
+    EXPECT_EQ(records[0].since_last_ack, seconds(100 - 20 + 0.5));
+    EXPECT_EQ(records[1].since_last_ack, seconds(100 - 30 + 0.5));
 }
 
 }  // namespace

@@ -277,6 +277,21 @@ TEST(StreamFollower, ARestartedServerBeginsAnewAndIsAFinding) {
     EXPECT_EQ(f.follower.restarts(), 1U);
 }
 
+TEST(StreamFollower, AServiceThatItsSocketWasKeptForIsNoRestart) {
+    for (const bool kept : {true, false}) {
+        SCOPED_TRACE(kept);
+        Followed f;
+        f.sidecar.process = ProcessInfo{1, "systemd"};
+        f.pass(4);
+        f.sidecar.process = ProcessInfo{43, "shop", kept ? 1 : 0};
+        f.pass(4);
+        EXPECT_EQ(f.follower.restarts(), kept ? 0U : 1U);
+        f.sidecar.process = ProcessInfo{44, "shop"};
+        f.pass(4);
+        EXPECT_EQ(f.follower.restarts(), kept ? 1U : 2U);
+    }
+}
+
 TEST(StreamFollower, AnotherNetworkNamespaceIsAnotherServer) {
     Followed f;
     f.sidecar.stuck = {1, 2};

@@ -257,6 +257,18 @@ TEST_F(WatchWorkers, WhoTakesOverTheSocketIsTheOneThatIsNamedThen) {
     EXPECT_TRUE(wait_for(seconds(15), [&] { return watcher->owner()->pid == next.pid(); }));
 }
 
+TEST_F(WatchWorkers, AllOfAPreforkingServerAreFollowed) {
+    std::vector<Child> workers;
+    for (int i = 0; i < 80; ++i) workers.emplace_back([] {});
+    ListenerHolders holders;
+    holders.begin({::getpid()}, {inode()});
+    const auto open = holders.look(Clock::now());
+    ASSERT_TRUE(open);
+    std::uint32_t all = open_fds(::getpid()).value_or(0);
+    for (const auto& worker : workers) all += open_fds(worker.pid()).value_or(0);
+    EXPECT_EQ(open->fds + open->of_others, all);
+}
+
 /// A descriptor that nobody holds while it is here: on its way through a Unix socket.
 class InFlight {
 public:

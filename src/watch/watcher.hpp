@@ -53,9 +53,9 @@ struct WatchOptions {
 /// Samples the server's sockets on a thread of its own, every 250 ms; where a sample costs
 /// more than 2.5 ms of CPU, every 100 times its cost, at most 2 s.
 ///
-/// The other functions belong to one thread, the control thread. What the sampler gathered
-/// is guarded by a mutex instead of posted: only these two threads know it, `latest` wants
-/// the present state and not a queue, and no worker of the engine ever takes it.
+/// The other functions belong to one thread, the control thread, but `owner`, which the thread that
+/// watches the process asks. What the sampler gathered is guarded by a mutex instead of posted:
+/// these threads want the present state and not a queue, and no worker of the engine ever takes it.
 class Watcher : public SocketSource {
 public:
     /// Takes the first sample before it returns, so that sockets from before the load are

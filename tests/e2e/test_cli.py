@@ -109,7 +109,7 @@ class NamedProcess(AgainstNginx):
     def test_a_worker_is_the_one_that_is_watched(self):
         nginx = Nginx(workers=2)
         self.addCleanup(nginx.stop)
-        worker = nginx.workers()[-1]  # left to itself loadline takes the lowest pid that holds the port
+        worker = nginx.workers()[-1]  # left to itself loadline takes the master
         self.assertNotEqual(self.sockets_of(nginx.url)["pid"], worker)
         self.assertEqual(self.sockets_of(nginx.url, "--watch-pid", worker)["pid"], worker)
 

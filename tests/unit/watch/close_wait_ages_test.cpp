@@ -137,42 +137,43 @@ TEST(CloseWaitAges, LeaveASocketThatIsGoneWithoutAndForgetIt) {
     EXPECT_EQ(kernel.asked, std::vector<std::uint64_t>{1});
 }
 
-TEST(CloseWaitAges, TakeOneDumpWithTimesWhereAnAnswerFailed) {
+/// A read of two new sockets among others, whose first question fails.
+struct FailedRead {
+    explicit FailedRead(int error) {
+        kernel.error = error;
+        add_established(records, 10, 100);
+        ages.complete(records, clock_at(0), kernel.ask());
+        EXPECT_EQ(kernel.asked.size(), 1U) << "not in this read again";
+        EXPECT_FALSE(records[0].timed || records[1].timed);
+        EXPECT_TRUE(ages.better_with_dump());
+    }
     CloseWaitAges ages;
     Kernel kernel;
-    kernel.error = ENOBUFS;
     Records records{socket(1), socket(2)};
-    add_established(records, 10, 100);
-    ages.complete(records, clock_at(0), kernel.ask());
-    EXPECT_EQ(kernel.asked.size(), 1U) << "not in this read again";
-    EXPECT_TRUE(ages.better_with_dump());
-    kernel.error = 0;
-    records[0] = timed(1, 3);
-    records[1] = timed(2, 4);
-    ages.complete(records, clock_at(1), kernel.ask());
-    EXPECT_FALSE(ages.better_with_dump());
-    records.push_back(socket(3));
-    ages.complete(records, clock_at(2), kernel.ask());
-    EXPECT_EQ(kernel.asked.back(), 3U) << "and later ones are asked for again";
-    EXPECT_TRUE(records.back().timed);
+};
+
+TEST(CloseWaitAges, TakeOneDumpWithTimesWhereAnAnswerFailed) {
+    FailedRead read{ENOBUFS};
+    read.kernel.error = 0;
+    read.records[0] = timed(1, 3);
+    read.records[1] = timed(2, 4);
+    read.ages.complete(read.records, clock_at(1), read.kernel.ask());
+    EXPECT_FALSE(read.ages.better_with_dump());
+    read.records.push_back(socket(3));
+    read.ages.complete(read.records, clock_at(2), read.kernel.ask());
+    EXPECT_EQ(read.kernel.asked.back(), 3U) << "and later ones are asked for again";
+    EXPECT_TRUE(read.records.back().timed);
 }
 
 TEST(CloseWaitAges, TakeDumpsWithTimesForEverOnceTheKernelRefuses) {
-    CloseWaitAges ages;
-    Kernel kernel;
-    kernel.error = EOPNOTSUPP;
-    Records records{socket(1), socket(2)};
-    add_established(records, 10, 20);
-    ages.complete(records, clock_at(0), kernel.ask());
-    EXPECT_EQ(kernel.asked.size(), 1U) << "once is enough";
-    EXPECT_FALSE(records[0].timed || records[1].timed);
+    FailedRead read{EOPNOTSUPP};
     for (int i = 1; i < 4; ++i) {
-        EXPECT_TRUE(ages.better_with_dump());
-        records[0] = timed(1, i);
-        ages.complete(records, clock_at(i), kernel.ask());
-        EXPECT_EQ(records[0].since_last_ack, seconds(i));
+        read.records[0] = timed(1, i);
+        read.ages.complete(read.records, clock_at(i), read.kernel.ask());
+        EXPECT_EQ(read.records[0].since_last_ack, seconds(i));
+        EXPECT_TRUE(read.ages.better_with_dump());
     }
-    EXPECT_EQ(kernel.asked.size(), 1U);
+    EXPECT_EQ(read.kernel.asked.size(), 1U);
 }
 
 TEST(CloseWaitAges, AreAsOfTheInstantAtWhichTheyAreTold) {

@@ -154,6 +154,13 @@ Result<Url> parse_url(std::string_view text) {
     return url;
 }
 
+bool is_loopback_address(std::string_view host) {
+    const std::string text{host};
+    in_addr v4{};
+    if (inet_aton(text.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+    return text == "localhost" || text == "::1";
+}
+
 bool is_local_address(std::string_view host) {
     if (host == "localhost") return true;
     const std::string text{host};

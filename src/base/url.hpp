@@ -40,4 +40,7 @@ Result<Url> parse_url(std::string_view text);
 /// other than localhost must be resolved first.
 bool is_local_address(std::string_view host);
 
+/// Whether `host` is a literal loopback address, or "localhost".
+bool is_loopback_address(std::string_view host);
+
 }  // namespace loadline

@@ -14,10 +14,10 @@ namespace loadline {
 Result<std::vector<std::string>> preflight(const SharedFlags& flags, const TrialOptions& options,
                                            const Plan& plan, double highest_rate);
 
-/// The addresses of 127.x to connect from, where an HTTP target is written as one and we close
-/// first: a connection that the client closed keeps its port for a minute, so that one address
-/// is good for about 470 a second. As many as that takes (at most 200); 32 where the rate is not
-/// known beforehand (0). Empty: one is enough, or --source says which.
+/// The addresses of 127.x to connect from, where an HTTP target is one of them or `localhost` and
+/// we close first: a connection that the client closed keeps its port for a minute, so that one
+/// address is good for about 470 a second. As many as that takes (at most 200); 32 where the rate
+/// is not known beforehand (0). Empty: one is enough, or --source says which.
 std::vector<std::string> spread_sources(const Plan& plan, const TrialOptions& options,
                                         double highest_rate, const Machine& machine);
 

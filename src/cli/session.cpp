@@ -22,12 +22,9 @@ namespace loadline {
 namespace {
 
 bool all_local(const Plan& plan) {
-    for (const auto& target : plan.targets) {
-        const auto& host = target.url.host;
-        if (target.url.is_unix()) continue;
-        if (host != "localhost" && host != "::1" && host.rfind("127.", 0) != 0) return false;
-    }
-    return true;
+    return std::all_of(plan.targets.begin(), plan.targets.end(), [](const auto& target) {
+        return target.url.is_unix() || is_loopback_address(target.url.host);
+    });
 }
 
 }  // namespace
@@ -112,7 +109,10 @@ int ReportSession::finish(RunResult& result) {
     result.threads = options_.threads;
     result.user_cap = options_.max_users;
     result.connection_cap = options_.connections_capped ? options_.connections : 0;
-    result.sources = options_.sources.empty() ? options_.loopback_sources : options_.sources;
+    // All targets that have any have the same.
+    for (const auto& target : result.addresses) {
+        if (!target.sources.empty()) result.sources = target.sources;
+    }
     result.started_at = started_at_;
     result.elapsed = Clock::now() - started_;
     result.machine = read_machine();

@@ -13,69 +13,82 @@ namespace asio = boost::asio;
 namespace {
 
 struct Found {
-    std::vector<Endpoint> endpoints;
+    std::vector<Endpoint> to;    ///< that answer, and that our own addresses reach
+    std::vector<Endpoint> from;  ///< our own; empty: the system's choice
     Duration resolve_time{};
 };
 
-/// The addresses of every target that answer; the first one's error where none does.
-Result<std::vector<Found>> find_addresses(const Plan& plan) {
+/// The addresses of a target that answer; the first one's error where none does.
+Result<Found> find_addresses(const Url& url, const Timeouts& timeouts) {
+    const auto began = Clock::now();
+    const auto found = resolve(url, timeouts.resolve);
+    if (!found) return found.error();
+    Found answering;
+    answering.resolve_time = Clock::now() - began;
+    std::optional<Error> first_error;
+    for (const auto& endpoint : *found) {
+        const auto tried = probe_connect(url, endpoint, timeouts.connect);
+        if (tried) answering.to.push_back(endpoint);
+        if (!tried && !first_error) first_error = tried.error();
+    }
+    if (answering.to.empty()) return *first_error;
+    return answering;
+}
+
+/// Our own addresses for a target at `to`; empty: the system's choice. Where all of it is
+/// loopback and some of it IPv4 (`localhost` often is ::1 too), several of 127.x will do.
+std::vector<std::string> sources_for(const Url& url, const std::vector<Endpoint>& to,
+                                     const EngineOptions& options) {
+    if (url.is_unix()) return {};
+    if (!options.sources.empty() || url.is_redis()) return options.sources;
+    bool any_v4 = false;
+    for (const auto& endpoint : to) {
+        const auto address = address_of(endpoint);
+        if (!address || !address->is_loopback()) return {};
+        any_v4 |= address->is_v4();
+    }
+    return any_v4 ? options.loopback_sources : std::vector<std::string>{};
+}
+
+/// Settles where we connect from, and leaves out what cannot be reached from there. Usage error
+/// for our own addresses that do not fit.
+Result<void> choose_sources(const Url& url, const EngineOptions& options, Found& found) {
+    for (const auto& text : sources_for(url, found.to, options)) {
+        const auto source = source_endpoint(text);
+        if (!source) return source.error();
+        const Endpoint from{*source};
+        const auto family = from.protocol().family();
+        std::erase_if(found.to,
+                      [&](const Endpoint& to) { return to.protocol().family() != family; });
+        if (found.to.empty()) {
+            return usage_error(fmt::format(
+                "from {} there is no way to {}: IPv4 and IPv6 do not mix", text, url.endpoint()));
+        }
+        found.from.push_back(from);
+    }
+    return {};
+}
+
+Result<std::vector<Found>> find_targets(const Plan& plan, const EngineOptions& options) {
     std::vector<Found> all;
     for (const auto& target : plan.targets) {
-        const auto began = Clock::now();
-        const auto found = resolve(target.url, plan.timeouts.resolve);
+        auto found = find_addresses(target.url, plan.timeouts);
         if (!found) return found.error();
-        const auto resolve_time = Clock::now() - began;
-        std::vector<Endpoint> answering;
-        std::optional<Error> first_error;
-        for (const auto& endpoint : *found) {
-            const auto tried = probe_connect(target.url, endpoint, plan.timeouts.connect);
-            if (tried) answering.push_back(endpoint);
-            if (!tried && !first_error) first_error = tried.error();
-        }
-        if (answering.empty()) return *first_error;
-        all.push_back({std::move(answering), resolve_time});
+        if (const auto chosen = choose_sources(target.url, options, *found); !chosen)
+            return chosen.error();
+        all.push_back(std::move(*found));
     }
     return all;
 }
 
-bool on_loopback_ipv4(const Endpoint& endpoint) {
-    const auto address = address_of(endpoint);
-    return address && address->is_v4() && address->is_loopback();
-}
-
-/// Our own addresses for one target; empty: the system's choice.
-std::vector<std::string> sources_for(const Url& url, const std::vector<Endpoint>& to,
-                                     const EngineOptions& options) {
-    if (url.is_unix()) return {};
-    if (!options.sources.empty()) return options.sources;
-    const bool loopback = std::all_of(to.begin(), to.end(), on_loopback_ipv4);
-    return loopback && !url.is_redis() ? options.loopback_sources : std::vector<std::string>{};
-}
-
-/// One worker's ways to the targets. Usage error for our own addresses that do not fit, and
-/// for TLS files that cannot be read.
-Result<std::vector<TargetRoute>> routes_to(const Plan& plan, const std::vector<Found>& found,
-                                           const EngineOptions& options) {
+/// One worker's ways to the targets. Usage error for TLS files that cannot be read.
+Result<std::vector<TargetRoute>> routes_to(const Plan& plan, const std::vector<Found>& found) {
     std::vector<TargetRoute> routes;
     for (std::size_t i = 0; i < plan.targets.size(); ++i) {
         const auto& url = plan.targets[i].url;
         TargetRoute route;
-        route.to = found[i].endpoints;
-        for (const auto& text : sources_for(url, route.to, options)) {
-            auto source = source_endpoint(text);
-            if (!source) return source.error();
-            const Endpoint from{*source};
-            const auto family = from.protocol().family();
-            std::erase_if(route.to,
-                          [&](const Endpoint& to) { return to.protocol().family() != family; });
-            if (route.to.empty()) {
-                return usage_error(
-                    fmt::format("from {} there is no way to {}: IPv4 and IPv6 do "
-                                "not mix",
-                                text, url.endpoint()));
-            }
-            route.from.push_back(from);
-        }
+        route.to = found[i].to;
+        route.from = found[i].from;
         if (url.is_tls()) {
             auto tls = TlsContext::create(plan.tls, url.host);
             if (!tls) return tls.error();
@@ -209,11 +222,13 @@ Engine::~Engine() {
 Result<std::unique_ptr<Engine>> Engine::start(std::shared_ptr<const Plan> plan,
                                               const EngineOptions& options) {
     std::unique_ptr<Engine> engine{new Engine{plan, options}};
-    const auto found = find_addresses(*plan);
+    const auto found = find_targets(*plan, options);
     if (!found) return found.error();
-    for (const auto& [endpoints, took] : *found) {
-        auto& known = engine->addresses_.emplace_back(TargetAddresses{{}, took});
-        for (const auto& endpoint : endpoints) known.addresses.push_back(to_string(endpoint));
+    for (const auto& target : *found) {
+        auto& known = engine->addresses_.emplace_back();
+        known.resolve_time = target.resolve_time;
+        for (const auto& to : target.to) known.addresses.push_back(to_string(to));
+        for (const auto& from : target.from) known.sources.push_back(address_of(from)->to_string());
     }
 
     WorkerEvents events;
@@ -230,10 +245,10 @@ Result<std::unique_ptr<Engine>> Engine::start(std::shared_ptr<const Plan> plan,
     const WorkerLimits limits{options.max_users, options.connections, options.pipeline,
                               options.latency_limit, options.defer_reads};
     for (unsigned i = 0; i < options.threads; ++i) {
-        auto routes = routes_to(*plan, *found, options);
+        auto routes = routes_to(*plan, *found);
         if (!routes) return routes.error();
         if (plan->churn.any()) {
-            auto more = routes_to(*plan, *found, options);
+            auto more = routes_to(*plan, *found);
             if (!more) return more.error();
             std::move(more->begin(), more->end(), std::back_inserter(*routes));
         }

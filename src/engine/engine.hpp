@@ -19,7 +19,8 @@ struct EngineOptions {
     Duration latency_limit = std::chrono::milliseconds{100};  ///< the smallest of the SLOs
     std::size_t pipeline = 1;          ///< commands in flight per Redis connection
     std::vector<std::string> sources;  ///< our own addresses to connect from, used in turn
-    /// The same for HTTP targets at 127.x alone, where `sources` names none.
+    /// The same for HTTP targets on loopback, where `sources` names none: addresses of 127.x, with
+    /// which ::1 is left out where 127.x answers too.
     std::vector<std::string> loopback_sources;
     bool defer_reads = true;  ///< false only to measure what deferring them adds
 };

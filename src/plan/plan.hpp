@@ -39,6 +39,7 @@ struct TargetPlan {
 struct TargetAddresses {
     std::vector<std::string> addresses;  ///< those that answered, used in turn
     Duration resolve_time{};
+    std::vector<std::string> sources;  ///< our own, used in turn; empty: the system's choice
 };
 
 /// One request to send. `request` renders to the bytes on the wire.

@@ -68,9 +68,10 @@ std::string resends_text(const RunResult& result) {
 std::vector<std::string> address_texts(const RunResult& result) {
     std::vector<std::string> texts;
     for (std::size_t i = 0; i < result.addresses.size(); ++i) {
-        const auto& [addresses, took] = result.addresses[i];
+        const auto& target = result.addresses[i];
         texts.push_back(fmt::format("{}: {}, resolved in {}", result.plan->targets[i].name,
-                                    fmt::join(addresses, ", "), format_duration(took)));
+                                    fmt::join(target.addresses, ", "),
+                                    format_duration(target.resolve_time)));
     }
     return texts;
 }

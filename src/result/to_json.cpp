@@ -245,9 +245,9 @@ Json results(const RunResult& r) {
     out["total"]["tps"] = per_second(m.throughput.ok, m.measured);
     out["measured_s"] = to_seconds(m.measured);
     for (std::size_t i = 0; i < r.addresses.size(); ++i) {
-        const auto& [addresses, took] = r.addresses[i];
-        out["targets"][plan.targets[i].name] = {{"addresses", addresses},
-                                                {"resolve_ms", rounded_ms(took)}};
+        const auto& target = r.addresses[i];
+        out["targets"][plan.targets[i].name] = {{"addresses", target.addresses},
+                                                {"resolve_ms", rounded_ms(target.resolve_time)}};
     }
     out["steps"] = Json::object();
     for (std::size_t i = 0; i < m.total.steps.size(); ++i) {

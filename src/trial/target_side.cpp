@@ -16,10 +16,6 @@
 namespace loadline {
 namespace {
 
-bool loopback(const Url& url) {
-    return url.host == "localhost" || url.host == "::1" || url.host.rfind("127.", 0) == 0;
-}
-
 /// Of "127.0.0.1:80" or "[::1]:80": whether a socket of ours may have this address.
 bool is_of_this_machine(const std::string& endpoint) {
     auto host = endpoint.substr(0, endpoint.rfind(':'));
@@ -107,7 +103,7 @@ std::optional<std::uint16_t> TargetSide::port_to_watch() const {
     for (const auto& target : plan_.targets) {
         const auto& url = target.url;
         if (url.is_redis() || url.is_unix()) continue;
-        if (loopback(url) != container) return url.port;
+        if (is_loopback_address(url.host) != container) return url.port;
         if (!second_choice) second_choice = url.port;
     }
     return options_.watch_pid || container ? second_choice : std::nullopt;
@@ -204,7 +200,8 @@ std::optional<TargetSecond> TargetSide::take_target() {
 
 void TargetSide::connected_to(const std::vector<TargetAddresses>& addresses) {
     of_this_machine_.clear();
-    for (const auto& [found, time] : addresses) {
+    for (const auto& target : addresses) {
+        const auto& found = target.addresses;
         of_this_machine_.push_back(std::any_of(found.begin(), found.end(), is_of_this_machine));
     }
     if (!sockets_are_judged() || sockets_) return;

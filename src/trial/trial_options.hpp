@@ -20,7 +20,7 @@ struct TrialOptions {
     bool connections_capped = false;   ///< the user gave the cap (or it is the one-liner's)
     std::size_t pipeline = 1;          ///< commands in flight per Redis connection
     std::vector<std::string> sources;  ///< our own addresses to connect from
-    std::vector<std::string> loopback_sources;  ///< the same for targets at 127.x alone
+    std::vector<std::string> loopback_sources;  ///< the same for targets on loopback
     std::uint64_t seed = 1;
     std::optional<std::uint16_t> watch_port;  ///< nothing: the plan's, or a watchable target's
     std::optional<int> watch_pid;

@@ -309,22 +309,27 @@ class Timeouts(unittest.TestCase):
 
 
 class CountingServer:
-    """Answers every GET with 200 and counts them."""
+    """Answers every GET with 200, counts them and keeps the addresses that they came from."""
 
     def __init__(self, address, port):
         counter = self
         counter.answered = 0
+        counter.clients = set()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 counter.answered += 1
+                counter.clients.add(self.client_address[0])
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
             def log_message(self, *_):
                 pass
-        self.server = http.server.ThreadingHTTPServer((address, port), Handler)
+
+        class Server(http.server.ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.server = Server((address, port), Handler)
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.thread.start()
 
@@ -334,33 +339,25 @@ class CountingServer:
         self.server.server_close()
 
 
-class Names(unittest.TestCase):
-    """Names whose addresses change under way: loadline sees a hosts file of its own, over /etc/hosts."""
+class OwnNames(unittest.TestCase):
+    """loadline sees a hosts file of its own, over /etc/hosts."""
 
     @classmethod
     def setUpClass(cls):
         private = ["unshare", "--mount", "true"]
         if subprocess.run(private, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0:
             raise unittest.SkipTest("no mount namespace can be made here (needs CAP_SYS_ADMIN)")
-        cls.port = rig.free_port()
-        cls.servers = [CountingServer(address, cls.port) for address in ("127.0.0.1", "127.0.0.2")]
 
-    @classmethod
-    def tearDownClass(cls):
-        for server in cls.servers:
-            server.close()
-
-    def journey(self, *flags, seconds, change):
+    def summary(self, url, load, names, *flags, change=None):
         """Runs with a new connection per request; `change` gets the hosts file after one second."""
-        scenario = {"loadline": 1, "targets": {"web": f"http://web.test:{self.port}"}, "connections": "per-request",
-                    "load": {"rate": "50/s", "arrivals": "paced", "duration": f"{seconds}s"},
+        scenario = {"loadline": 1, "targets": {"web": url}, "connections": "per-request", "load": load,
                     "journeys": {"look": {"steps": [{"name": "request", "http": "GET web/"}]}}}
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)
             hosts = folder / "hosts"
-            hosts.write_text("127.0.0.1 localhost web.test\n")
+            hosts.write_text(names)
             (folder / "names.json").write_text(json.dumps(scenario))
-            later = threading.Timer(1, change, [hosts])
+            later = threading.Timer(1, change or (lambda _: None), [hosts])
             later.start()
             try:
                 words = [(rig.BIN / "loadline").resolve(), "run", folder / "names.json", *flags, "--json", "--quiet", "--out",
@@ -371,7 +368,27 @@ class Names(unittest.TestCase):
             finally:
                 later.cancel()
         self.assertIn(ended.returncode, (0, 1, 4), ended.stderr)
-        return json.loads(ended.stdout)["results"]
+        return json.loads(ended.stdout)
+
+
+class Names(OwnNames):
+    """Names whose addresses change under way."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.port = rig.free_port()
+        cls.servers = [CountingServer(address, cls.port) for address in ("127.0.0.1", "127.0.0.2")]
+
+    @classmethod
+    def tearDownClass(cls):
+        for server in cls.servers:
+            server.close()
+
+    def journey(self, *flags, seconds, change):
+        load = {"rate": "50/s", "arrivals": "paced", "duration": f"{seconds}s"}
+        return self.summary(f"http://web.test:{self.port}", load, "127.0.0.1 localhost web.test\n", *flags,
+                            change=change)["results"]
 
     def test_an_address_that_changes_is_followed_after_the_ttl(self):
         before = [server.answered for server in self.servers]
@@ -399,6 +416,48 @@ class Names(unittest.TestCase):
         self.assertGreater(outcomes["ok"], 20)
         self.assertGreater(outcomes["resolve_error"], 20)
         self.assertRegex(results["examples"][0]["text"], "^resolve_error: .*[Hh]ost")
+
+
+class Localhost(OwnNames):
+    """`localhost` is 127.0.0.1, or ::1, or both: where we close first, several addresses are used for the first."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError as error:
+            raise unittest.SkipTest(f"there is no ::1 here: {error}") from error
+
+    load = {"users": 4, "pacing": "20ms", "duration": "2s"}  # closed: nobody knows its rate beforehand
+
+    def served(self, *addresses):
+        """What the servers at these addresses saw, and the report."""
+        port = rig.free_port()
+        servers = []
+        try:
+            for address in addresses:
+                servers.append(CountingServer(address, port))
+            summary = self.summary(f"http://localhost:{port}", self.load, "::1 localhost\n127.0.0.1 localhost\n",
+                                   "--no-watch", "-t1")
+        finally:
+            for server in servers:
+                server.close()
+        self.assertEqual(set(summary["results"]["total"]["outcomes"]), {"ok"})
+        return servers, summary, port
+
+    def test_several_addresses_are_used_and_the_other_family_is_left_out(self):
+        (v6, v4), summary, port = self.served("::1", "127.0.0.1")
+        self.assertEqual(summary["config"]["sources"], [f"127.0.0.{i}" for i in range(1, 33)])
+        self.assertEqual(v4.clients, set(summary["config"]["sources"]))
+        self.assertEqual(v6.answered, 0)
+        self.assertEqual(summary["results"]["targets"]["web"]["addresses"], [f"127.0.0.1:{port}"])
+
+    def test_at_one_address_of_its_family_alone_there_is_one_source(self):
+        (v6,), summary, port = self.served("::1")
+        self.assertNotIn("sources", summary["config"])
+        self.assertEqual(v6.clients, {"::1"})
+        self.assertEqual(summary["results"]["targets"]["web"]["addresses"], [f"[::1]:{port}"])
 
 
 class Redis(unittest.TestCase):

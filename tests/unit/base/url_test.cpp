@@ -65,5 +65,15 @@ TEST(ParseUrl, SaysWhatIsWrong) {
     }
 }
 
+TEST(LoopbackAddress, IsALiteralOneOrLocalhost) {
+    for (const auto* host : {"localhost", "::1", "127.0.0.1", "127.9.8.7", "127.1"}) {
+        EXPECT_TRUE(is_loopback_address(host)) << host;
+    }
+    for (const auto* host :
+         {"127.example.com", "128.0.0.1", "10.0.0.1", "::2", "", "/run/127.0.0.1"}) {
+        EXPECT_FALSE(is_loopback_address(host)) << host;
+    }
+}
+
 }  // namespace
 }  // namespace loadline

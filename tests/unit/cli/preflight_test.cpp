@@ -90,6 +90,8 @@ TEST(SpreadSources, AreEnoughForTheClosesOfAMinute) {
     EXPECT_EQ(spread(1e9), 200u);
     const auto two = spread_sources(b.plan, b.options, 1000, b.machine);
     EXPECT_EQ(two, (std::vector<std::string>{"127.0.0.1", "127.0.0.2"}));
+    b.plan.targets[0].url = *parse_url("http://localhost:8080");
+    EXPECT_EQ(spread(1000), 2u);
     b.plan.connections = ConnectionMode::per_request;
     EXPECT_EQ(spread(1000), 6u) << "two requests each";
     b.plan.load.duration = seconds{20};
@@ -102,6 +104,8 @@ TEST(SpreadSources, AreEnoughForTheClosesOfAMinute) {
     EXPECT_EQ(spread(1000), 0u);
     b.plan.targets[0].url = *parse_url("redis://127.0.0.1");
     EXPECT_EQ(spread(1000), 0u) << "a protected Redis answers 127.0.0.1 alone";
+    b.plan.targets[0].url = *parse_url("http://10.0.0.1");
+    EXPECT_EQ(spread(1000), 0u) << "another machine does not answer 127.x";
 }
 
 TEST(PortBudget, CountsTheSpreadSources) {
@@ -109,8 +113,12 @@ TEST(PortBudget, CountsTheSpreadSources) {
     b.plan.targets[0].url = *parse_url("http://127.0.0.1:8080");
     b.options.loopback_sources = {"127.0.0.1", "127.0.0.2"};
     EXPECT_DOUBLE_EQ(b.budget(1).allowed, 2 * 28232);
-    b.plan.targets[0].url = *parse_url("http://10.0.0.1");
-    EXPECT_DOUBLE_EQ(b.budget(1).allowed, 28232);
+    b.plan.targets[0].url = *parse_url("http://localhost:8080");
+    EXPECT_DOUBLE_EQ(b.budget(1).allowed, 2 * 28232);
+    for (const auto* one : {"http://10.0.0.1", "http://[::1]", "redis://localhost"}) {
+        b.plan.targets[0].url = *parse_url(one);
+        EXPECT_DOUBLE_EQ(b.budget(1).allowed, 28232) << one;
+    }
 }
 
 TEST(Preflight, DoubtsAChurnOfResetsAlone) {

@@ -61,10 +61,11 @@ Json target_json(const TargetSecond& second) {
     Json out = Json::object();
     if (second.process) out["process"] = process_json(*second.process);
     if (second.kernel) {
-        out["kernel"] = {{"listen_overflows", second.kernel->listen_overflows},
-                         {"segments", second.kernel->segments},
-                         {"retransmits", second.kernel->retransmits},
-                         {"syn_retransmits", second.kernel->syn_retransmits}};
+        auto& kernel = out["kernel"] = Json::object();
+        for (const auto& counter : kernel_counters) {
+            const auto count = (*second.kernel).*counter.count;
+            if (counter.always || count > 0) kernel[counter.key] = count;
+        }
     }
     if (second.redis) out["redis"] = redis_json(*second.redis);
     return out;

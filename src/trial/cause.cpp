@@ -150,30 +150,56 @@ Found run_queue(const Look& look) {
 
 // The kernel
 
-Found accept_queue(const Look& look) {
+/// "12 times, 4/s": how often the kernel counted what harms connections, where that stands out.
+Found counted(const Look& look, std::uint64_t KernelUse::*count) {
     const auto* k = kernel_of(&look.bad);
-    if (!k || k->listen_overflows < 3) return {};
+    if (!k || k->*count < 3) return {};
+    if (share(k->*count, look.bad.completed) < 0.0005 && look.bad.completed > 0) return {};
     const auto* g = kernel_of(look.good);
-    const auto good = g ? Good{true, per_second(g->listen_overflows, *look.good)} : Good{};
-    if (share(k->listen_overflows, look.bad.completed) < 0.0005 && look.bad.completed > 0)
-        return {};
-    const auto rate = per_second(k->listen_overflows, look.bad);
+    const auto good = g ? Good{true, per_second(g->*count, *look.good)} : Good{};
+    const auto rate = per_second(k->*count, look.bad);
     if (!clearly_more(rate, good, 2)) return {};
+    return fmt::format("{} times, {}{}", k->*count, rate_text(rate), beside(look, good, rate_text));
+}
+
+Found accept_queue(const Look& look) {
+    const auto times = counted(look, &KernelUse::listen_overflows);
     const auto& [queue, backlog] = look.bad.accept_queue;
-    if (2 * queue < backlog) return {};  // the whole namespace is counted: it was somebody else's
+    if (!times || 2 * queue < backlog) return {};  // of the whole namespace: it was somebody else's
+    return fmt::format("the kernel turned connections away {}: the accept queue was full{}", *times,
+                       backlog > 0 ? fmt::format(" (seen with {} of {})", queue, backlog)
+                                   : " (of some service in its network namespace)");
+}
+
+Found syn_queue(const Look& look) {
+    const auto times = counted(look, &KernelUse::syn_queue_drops);
+    if (!times) return {};
     return fmt::format(
-        "the kernel turned connections away {} times, {}{}: the accept queue was full{}",
-        k->listen_overflows, rate_text(rate), beside(look, good, rate_text),
-        backlog > 0 ? fmt::format(" (seen with {} of {})", queue, backlog)
-                    : " (of some service in its network namespace)");
+        "the kernel dropped SYNs {}: too many connections were half open to some service in its "
+        "network namespace, and SYN cookies are off",
+        *times);
+}
+
+Found tcp_memory(const Look& look) {
+    const auto times = counted(look, &KernelUse::aborts_on_memory);
+    if (!times) return {};
+    return fmt::format(
+        "the kernel reset connections for lack of memory {}: tcp_mem or tcp_max_orphans was "
+        "reached in its network namespace",
+        *times);
+}
+
+/// SYNs left out: they are sent again where a queue is full.
+std::uint64_t sent_again(const KernelUse& use) {
+    return use.retransmits - std::min(use.retransmits, use.syn_retransmits);
 }
 
 Found retransmits(const Look& look) {
     const auto* k = kernel_of(&look.bad);
-    if (!k || k->retransmits < 10) return {};
+    if (!k || sent_again(*k) < 10) return {};
     const auto* g = kernel_of(look.good);
-    const auto good = g ? Good{true, share(g->retransmits, g->segments)} : Good{};
-    const auto part = share(k->retransmits, k->segments);
+    const auto good = g ? Good{true, share(sent_again(*g), g->segments)} : Good{};
+    const auto part = share(sent_again(*k), k->segments);
     if (part < 0.01 || !clearly_more(part, good, 2)) return {};
     return fmt::format("{} of the TCP segments were sent again{}, in its whole network namespace",
                        format_share(part), beside(look, good, format_share));
@@ -278,6 +304,8 @@ constexpr Rule rules[] = {
     {"cpu", cpu},
     {"cpu_thread", cpu_thread},
     {"accept_queue", accept_queue},
+    {"syn_queue", syn_queue},
+    {"tcp_memory", tcp_memory},
     {"run_queue", run_queue},
     {"retransmits", retransmits},
 };

@@ -53,6 +53,9 @@ struct CauseContext {
 ///   accept_queue          the kernel turned connections away: ListenOverflows; counted for the
 ///                         whole network namespace, so only when the watched queue was seen at
 ///                         least half full; where its limit is not known, the finding says so
+///   syn_queue             the kernel dropped SYNs: TCPReqQFullDrop, of the whole network namespace
+///   tcp_memory            the kernel reset connections for lack of memory: TCPAbortOnMemory,
+///                         likewise
 ///   run_queue             its threads waited for a core, half a second each second or more,
 ///                         and not for the two above
 ///   retransmits           1 % of the TCP segments

@@ -18,46 +18,40 @@ std::string_view cut(std::string_view& text, char end) {
     return part;
 }
 
-/// The value of `name` in a table of two lines a protocol: "Tcp: A B" and below "Tcp: 1 2". It is
-/// read with every sample of the sockets, so no word is copied.
-std::optional<std::uint64_t> counter(std::string_view text, std::string_view protocol,
-                                     std::string_view name) {
+/// Takes our counters from tables of two lines each: "Tcp: A B" and below "Tcp: 1 2". Whether there
+/// was any. It is read while the sockets are sampled, so no word is copied.
+bool read_tables(std::string_view text, KernelUse& counts) {
+    bool any = false;
     while (!text.empty()) {
         auto names = cut(text, '\n'), values = cut(text, '\n');
-        if (!names.starts_with(protocol)) continue;
+        const auto table = cut(names, ' ');
+        if (table != "Tcp:" && table != "TcpExt:") continue;
+        cut(values, ' ');
         while (!names.empty() && !values.empty()) {
-            const auto value = cut(values, ' ');
-            if (cut(names, ' ') != name) continue;
-            std::uint64_t count = 0;
-            const auto [end, ec] =
-                std::from_chars(value.data(), value.data() + value.size(), count);
-            if (ec == std::errc{}) return count;
+            const auto name = cut(names, ' '), value = cut(values, ' ');
+            for (const auto& counter : kernel_counters) {
+                if (counter.name != name || counter.table != table) continue;
+                const auto* end = value.data() + value.size();
+                any |= std::from_chars(value.data(), end, counts.*counter.count).ec == std::errc{};
+            }
         }
     }
-    return {};
+    return any;
 }
 
 }  // namespace
 
 std::optional<KernelUse> parse_kernel_counters(std::string_view netstat, std::string_view snmp) {
-    const auto overflows = counter(netstat, "TcpExt:", "ListenOverflows");
-    const auto syns = counter(netstat, "TcpExt:", "TCPSynRetrans");
-    const auto sent = counter(snmp, "Tcp:", "OutSegs");
-    const auto again = counter(snmp, "Tcp:", "RetransSegs");
-    if (!overflows || !sent || !again) return {};
     KernelUse counts;
-    counts.listen_overflows = *overflows;
-    counts.segments = *sent;
-    counts.syn_retransmits = syns.value_or(0);
-    counts.retransmits = *again - std::min(*again, counts.syn_retransmits);
+    if (!read_tables(netstat, counts) || !read_tables(snmp, counts)) return {};
     return counts;
 }
 
 KernelUse counted_since(const KernelUse& now, const KernelUse& before) {
     KernelUse use;
-    for (const auto each : {&KernelUse::listen_overflows, &KernelUse::segments,
-                            &KernelUse::retransmits, &KernelUse::syn_retransmits}) {
-        use.*each = now.*each < before.*each ? now.*each : now.*each - before.*each;
+    for (const auto& counter : kernel_counters) {
+        const auto total = now.*counter.count, then = before.*counter.count;
+        use.*counter.count = total < then ? total : total - then;
     }
     return use;
 }
@@ -73,11 +67,7 @@ std::optional<KernelUse> KernelMeter::look(std::optional<int> pid) {
         now = read("/proc/net");
     }
     std::optional<KernelUse> use;
-    if (now && before_ && pid == pid_) {
-        // Retransmits less those of SYNs may go back: they are not one snapshot.
-        now->retransmits = std::max(now->retransmits, before_->retransmits);
-        use = counted_since(*now, *before_);
-    }
+    if (now && before_ && pid == pid_) use = counted_since(*now, *before_);
     before_ = now;
     pid_ = pid;
     return use;

@@ -7,7 +7,8 @@
 namespace loadline {
 
 /// What the texts of /proc/net/netstat and /proc/net/snmp have counted since the network
-/// namespace was made, as if all of it were one stretch. Nothing when they are not such texts.
+/// namespace was made, as if all of it were one stretch; 0 for what this kernel does not count.
+/// Nothing when they are not such texts.
 std::optional<KernelUse> parse_kernel_counters(std::string_view netstat, std::string_view snmp);
 
 /// What was counted between two such counts. Counters that went back began anew at zero.

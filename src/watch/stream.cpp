@@ -101,12 +101,14 @@ Json load_json(const LoadFacts& load) {
     return out;
 }
 
-/// Names and meanings as the kernel's: its RetransSegs has the SYNs in it.
+/// By the kernel's names.
 Json kernel_json(const KernelUse& kernel) {
-    return {{"ListenOverflows", kernel.listen_overflows},
-            {"OutSegs", kernel.segments},
-            {"RetransSegs", kernel.retransmits + kernel.syn_retransmits},
-            {"TCPSynRetrans", kernel.syn_retransmits}};
+    auto out = Json::object();
+    for (const auto& counter : kernel_counters) {
+        const auto count = kernel.*counter.count;
+        if (counter.always || count > 0) out[counter.name] = count;
+    }
+    return out;
 }
 
 /// Replies quoted by a process's command line may be no UTF-8.

@@ -65,11 +65,10 @@ LoadFacts load_of(const Json& json) {
 
 KernelUse kernel_of(const Json& json) {
     KernelUse kernel;
-    kernel.listen_overflows = json.at("ListenOverflows").get<std::uint64_t>();
-    kernel.segments = json.at("OutSegs").get<std::uint64_t>();
-    kernel.syn_retransmits = json.at("TCPSynRetrans").get<std::uint64_t>();
-    const auto again = json.at("RetransSegs").get<std::uint64_t>();
-    kernel.retransmits = again - std::min(again, kernel.syn_retransmits);
+    for (const auto& counter : kernel_counters) {
+        kernel.*counter.count = counter.always ? json.at(counter.name).get<std::uint64_t>()
+                                               : json.value(counter.name, std::uint64_t{0});
+    }
     return kernel;
 }
 

@@ -62,10 +62,7 @@ void append(RedisUse& mine, Duration length, const RedisUse& later, Duration lat
 }  // namespace
 
 void append(KernelUse& counted, const KernelUse& later) {
-    counted.listen_overflows += later.listen_overflows;
-    counted.segments += later.segments;
-    counted.retransmits += later.retransmits;
-    counted.syn_retransmits += later.syn_retransmits;
+    for (const auto& counter : kernel_counters) counted.*counter.count += later.*counter.count;
 }
 
 void append(TargetSecond& second, const TargetSecond& later) {

@@ -1,7 +1,9 @@
 #pragma once
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/time.hpp"
 
@@ -31,8 +33,46 @@ struct ProcessUse {
 struct KernelUse {
     std::uint64_t listen_overflows = 0;  ///< connections refused room in a full accept queue
     std::uint64_t segments = 0;          ///< sent
-    std::uint64_t retransmits = 0;       ///< of these, sent again; SYNs left out
+    std::uint64_t retransmits = 0;       ///< of these, sent again, SYNs too
     std::uint64_t syn_retransmits = 0;
+    std::uint64_t listen_drops = 0;       ///< connections refused by a listener for any reason
+    std::uint64_t syn_queue_drops = 0;    ///< SYNs dropped: too many half-open connections
+    std::uint64_t syn_queue_cookies = 0;  ///< SYNs answered with a cookie for the same reason
+    std::uint64_t syncookies_sent = 0;
+    /// Established connections that a reset ended, sent or received.
+    std::uint64_t resets = 0;
+    /// Of connections that this side's kernel ended with a reset, why: data came after close();
+    /// closed with data unread; no memory or too many orphans; the peer was silent; lingered.
+    std::uint64_t aborts_on_data = 0, aborts_on_close = 0, aborts_on_memory = 0,
+                  aborts_on_timeout = 0, aborts_on_linger = 0;
+};
+
+/// Where one of them stands in /proc/net/netstat or /proc/net/snmp, and what the reports call it.
+struct KernelCounter {
+    std::string_view table, name, key;
+    std::uint64_t KernelUse::*count;
+    bool always = false;  ///< counted wherever any is, and told when it is 0, too
+};
+/// What is not `always` told is 0 nearly everywhere, or not counted: a 0 is left out of what is
+/// written.
+inline constexpr std::array kernel_counters{
+    KernelCounter{"TcpExt:", "ListenOverflows", "listen_overflows", &KernelUse::listen_overflows,
+                  true},
+    KernelCounter{"Tcp:", "OutSegs", "segments", &KernelUse::segments, true},
+    KernelCounter{"Tcp:", "RetransSegs", "retransmits", &KernelUse::retransmits, true},
+    KernelCounter{"TcpExt:", "TCPSynRetrans", "syn_retransmits", &KernelUse::syn_retransmits, true},
+    KernelCounter{"TcpExt:", "ListenDrops", "listen_drops", &KernelUse::listen_drops},
+    KernelCounter{"TcpExt:", "TCPReqQFullDrop", "syn_queue_drops", &KernelUse::syn_queue_drops},
+    KernelCounter{"TcpExt:", "TCPReqQFullDoCookies", "syn_queue_cookies",
+                  &KernelUse::syn_queue_cookies},
+    KernelCounter{"TcpExt:", "SyncookiesSent", "syncookies_sent", &KernelUse::syncookies_sent},
+    KernelCounter{"Tcp:", "EstabResets", "resets", &KernelUse::resets},
+    KernelCounter{"TcpExt:", "TCPAbortOnData", "aborts_on_data", &KernelUse::aborts_on_data},
+    KernelCounter{"TcpExt:", "TCPAbortOnClose", "aborts_on_close", &KernelUse::aborts_on_close},
+    KernelCounter{"TcpExt:", "TCPAbortOnMemory", "aborts_on_memory", &KernelUse::aborts_on_memory},
+    KernelCounter{"TcpExt:", "TCPAbortOnTimeout", "aborts_on_timeout",
+                  &KernelUse::aborts_on_timeout},
+    KernelCounter{"TcpExt:", "TCPAbortOnLinger", "aborts_on_linger", &KernelUse::aborts_on_linger},
 };
 
 /// What the target's Redis said of itself.

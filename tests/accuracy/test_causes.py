@@ -1,5 +1,6 @@
 """Why did it break there? Each cause is provoked once, and must be named first; where nothing
 was provoked, none may be named."""
+import contextlib
 import json
 import os
 import pathlib
@@ -242,6 +243,22 @@ class Causes(CauseCase):
             done = self.run_load(service.url, [{"name": "live", "http": "GET service/healthz/live"}],
                                  {"rate": "100/s", "duration": "9s", "drain": "2s"})
             self.assert_first(done, "retransmits", "of the TCP segments were sent again")
+
+    @tried_again
+    def test_connections_that_stay_half_open(self):
+        # They fill the room for such, of 16: the users' SYNs are dropped, and sent again a second later.
+        with Network() as network, contextlib.ExitStack() as clients:
+            network.few_half_open(16)
+            with rig.Missiond() as service:
+                def fill():
+                    for client in network.half_open(service.port, 40):
+                        clients.enter_context(client)
+                with Later(4, 60, fill):
+                    done = self.run_load(service.url, [{"name": "live", "http": "GET service/healthz/live"}],
+                                         {"rate": "50/s", "duration": "9s", "drain": "4s"},
+                                         connections="per-request")
+            self.assert_first(done, "syn_queue", "too many connections were half open")
+            self.assertNotIn("accept_queue", [finding["code"] for finding in done[1]["cause"]["findings"]])
 
     @tried_again
     def test_a_redis_that_evicts_what_is_asked_for(self):

@@ -44,7 +44,7 @@ def process_seconds(seconds):
 
 
 class CauseCase(unittest.TestCase):
-    def run_load(self, url, steps, load, *flags, slo=SLO):
+    def run_load(self, url, steps, load, *flags, slo=SLO, connections="pool"):
         """A run of these steps against `service`: (exit code, results, seconds of the timeline, all that was
         printed)."""
         with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +52,7 @@ class CauseCase(unittest.TestCase):
             path = pathlib.Path(folder) / "scenario.json"
             path.write_text(json.dumps({
                 "loadline": 1, "name": "causes", "targets": {"service": url}, "slo": slo, "load": {**arrivals, **load},
-                "journeys": {"all": {"steps": steps}}}))
+                "connections": connections, "journeys": {"all": {"steps": steps}}}))
             return self.run_file(path, *flags)
 
     def run_file(self, path, *flags):

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import unittest
@@ -108,7 +109,7 @@ class OneCore:
 class Network:
     """A network namespace of this thread, with a loopback of its own, for as long as the block lasts; what the
     thread starts in it stays in it. `lose()` makes it lose this share of all TCP packets with data from then on,
-    so that every connection can be made."""
+    so that every connection can be made; `half_open()` leaves connections to a port half open."""
 
     def __enter__(self):
         for program in ("ip", "nft"):
@@ -132,6 +133,25 @@ class Network:
     def lose(self, percent):
         self.run("nft", "add rule ip loadline input tcp flags & (psh) == psh "
                         f"numgen random mod 100 < {percent} drop")
+
+    def few_half_open(self, most):
+        """What listens from now on has room for so few connections, half open ones too, and sends no SYN cookies;
+        and the clients of half_open() never see the answer to their SYN."""
+        self.run("nft", "add rule ip loadline input ip daddr 127.0.0.99 tcp flags & (syn|ack) == (syn|ack) drop")
+        for name, value in (("core/somaxconn", most), ("ipv4/tcp_syncookies", 0)):
+            self.run("sh", "-c", f"echo {value} > /proc/sys/net/{name}")
+
+    @staticmethod
+    def half_open(port, count):
+        """So many clients that wait: what to close when they shall give up."""
+        clients = []
+        for _ in range(count):
+            client = socket.socket()
+            client.setblocking(False)
+            client.bind(("127.0.0.99", 0))
+            client.connect_ex(("127.0.0.1", port))
+            clients.append(client)
+        return clients
 
     @staticmethod
     def run(*words):

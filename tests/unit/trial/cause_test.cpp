@@ -119,6 +119,12 @@ TEST(CompareSides, NamesWhatChangedAndOnlyThat) {
              p.target->kernel->listen_overflows = 7;
              p.fullest_queue->length = 129;
          }},
+        {"syn_queue",
+         "the kernel dropped SYNs 40 times, 4/s (0/s in the good seconds): too many connections "
+         "were half open",
+         [](auto& p) { p.target->kernel->syn_queue_drops = 4; }},
+        {"tcp_memory", "reset connections for lack of memory 30 times, 3/s",
+         [](auto& p) { p.target->kernel->aborts_on_memory = 3; }},
         {"run_queue", "had no core for 1.2 s each second",
          [](auto& p) { p.target->process->run_queue_wait = 1.2; }},
         {"retransmits", "5 % of the TCP segments",
@@ -423,6 +429,14 @@ TEST(CompareSides, TakesNoBusyServiceThatWasAsBusyBeforeForTheCause) {
     EXPECT_THAT(compare_sides(&side, side, {}), IsEmpty());
     EXPECT_THAT(codes(compare_sides(nullptr, side, {})),
                 ElementsAre("redis_slow", "cpu", "accept_queue", "http_5xx"));
+}
+
+TEST(CompareSides, TakesNoSynForALostSegmentAndNoCookieForADroppedSyn) {
+    EXPECT_THAT(compare([](TimelinePoint& p) {
+                    p.target->kernel->retransmits = p.target->kernel->syn_retransmits = 50;
+                    p.target->kernel->syn_queue_cookies = p.target->kernel->syncookies_sent = 50;
+                }),
+                IsEmpty());
 }
 
 TEST(CompareSides, KnowsNothingOfATargetThatIsNotWatched) {

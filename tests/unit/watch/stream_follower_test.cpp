@@ -498,14 +498,20 @@ TEST(StreamFollower, WhatIsNoLineIsTroubleAndNoCrash) {
 
 TEST(StreamFollower, CarriesTheKernelsCounters) {
     Followed f;
-    f.sidecar.kernel = KernelUse{7, 800, 3, 2};
+    auto& told = f.sidecar.kernel.emplace();
+    std::uint64_t number = 7;
+    for (const auto& counter : kernel_counters) told.*counter.count = number++;
     f.pass(1);
-    const auto& kernel = f.follower.samples()[0].kernel;
-    ASSERT_TRUE(kernel);
-    EXPECT_EQ(kernel->listen_overflows, 7U);
-    EXPECT_EQ(kernel->segments, 800U);
-    EXPECT_EQ(kernel->retransmits, 3U);
-    EXPECT_EQ(kernel->syn_retransmits, 2U);
+    told = {};
+    told.segments = 1;
+    f.pass(1);
+    const auto &first = f.follower.samples()[0].kernel, &second = f.follower.samples()[1].kernel;
+    ASSERT_TRUE(first && second);
+    number = 7;
+    for (const auto& counter : kernel_counters) {
+        EXPECT_EQ((*first).*counter.count, number++) << counter.name;
+        EXPECT_EQ((*second).*counter.count, counter.name == "OutSegs" ? 1U : 0U) << counter.name;
+    }
 }
 
 TEST(StreamWriter, TellsAllAgainOnlyWhenItIsDue) {

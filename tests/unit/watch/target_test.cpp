@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/procfs.hpp"
 #include "watch/kernel_counters.hpp"
 #include "watch/process.hpp"
 #include "watch/redis_info.hpp"
@@ -156,23 +157,61 @@ TEST(ProcessMeter, WhatItStartedIsNoRestart) {
 }
 
 constexpr const char* netstat =
-    "TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPSynRetrans\n"
-    "TcpExt: 1 42 43 7\n"
+    "TcpExt: SyncookiesSent ListenOverflows ListenDrops TCPSynRetrans OutSegs TCPReqQFullDrop "
+    "TCPReqQFullDoCookies TCPAbortOnData TCPAbortOnClose TCPAbortOnMemory TCPAbortOnTimeout "
+    "TCPAbortOnLinger\n"
+    "TcpExt: 1 42 43 7 99 2 3 4 5 6 8 9\n"
     "IpExt: InNoRoutes InTruncatedPkts\n"
     "IpExt: 0 0\n";
 constexpr const char* snmp =
     "Ip: Forwarding DefaultTTL\nIp: 1 64\n"
-    "Tcp: RtoAlgorithm OutSegs RetransSegs\nTcp: 1 1000 12\n";
+    "Tcp: RtoAlgorithm OutSegs RetransSegs EstabResets\nTcp: 1 1000 12 10\n";
 
-TEST(KernelCounters, AreReadByNameAndSynsAreCountedApart) {
+TEST(KernelCounters, AreReadByTableAndName) {
     const auto counts = parse_kernel_counters(netstat, snmp);
     ASSERT_TRUE(counts);
     EXPECT_EQ(counts->listen_overflows, 42u);
     EXPECT_EQ(counts->segments, 1000u);
     EXPECT_EQ(counts->syn_retransmits, 7u);
-    EXPECT_EQ(counts->retransmits, 5u);
+    EXPECT_EQ(counts->retransmits, 12u);
+    EXPECT_EQ(counts->syncookies_sent, 1u);
+    EXPECT_EQ(counts->listen_drops, 43u);
+    EXPECT_EQ(counts->syn_queue_drops, 2u);
+    EXPECT_EQ(counts->syn_queue_cookies, 3u);
+    EXPECT_EQ(counts->resets, 10u);
+    EXPECT_EQ(counts->aborts_on_data, 4u);
+    EXPECT_EQ(counts->aborts_on_close, 5u);
+    EXPECT_EQ(counts->aborts_on_memory, 6u);
+    EXPECT_EQ(counts->aborts_on_timeout, 8u);
+    EXPECT_EQ(counts->aborts_on_linger, 9u);
     EXPECT_FALSE(parse_kernel_counters("", snmp));
     EXPECT_FALSE(parse_kernel_counters(netstat, ""));
+}
+
+/// Each with a value of its own, so that none is taken for another.
+KernelUse each_its_own(std::uint64_t from) {
+    KernelUse use;
+    for (const auto& counter : kernel_counters) use.*counter.count = from++;
+    return use;
+}
+
+TEST(KernelCounters, OfThisKernelAreAllThere) {
+    for (const auto& counter : kernel_counters) {
+        const auto text =
+            read_text(counter.table == "Tcp:" ? "/proc/net/snmp" : "/proc/net/netstat");
+        EXPECT_NE(text.find(" " + std::string{counter.name}), std::string::npos) << counter.name;
+    }
+}
+
+TEST(KernelCounters, AddUpAndBeginAnew) {
+    auto sum = each_its_own(100);
+    append(sum, each_its_own(1000));
+    const auto since = counted_since(sum, each_its_own(100)),
+               anew = counted_since(sum, KernelUse{5000});
+    for (const auto& counter : kernel_counters) {
+        EXPECT_EQ(since.*counter.count, each_its_own(1000).*counter.count) << counter.name;
+        EXPECT_EQ(anew.*counter.count, sum.*counter.count) << "went back, or began at 0";
+    }
 }
 
 constexpr const char* info =

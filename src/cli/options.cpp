@@ -9,6 +9,7 @@
 
 #include "base/units.hpp"
 #include "watch/attribution.hpp"
+#include "watch/count_watcher.hpp"
 #include "watch/stream_publisher.hpp"
 
 namespace loadline {
@@ -27,8 +28,9 @@ Result<std::optional<std::uint64_t>> count_of(const char* flag, const std::strin
     return std::optional{*n};
 }
 
-Result<std::optional<WatchFrom>> to_watch_from(const SharedFlags& flags) {
-    if (flags.watch_from.empty() && flags.run_id.empty()) return std::optional<WatchFrom>{};
+/// Who watches instead of us: a loadline beside the server, or a node_exporter.
+Result<void> read_watch_from(const SharedFlags& flags, TrialOptions& options) {
+    if (flags.watch_from.empty() && flags.run_id.empty()) return {};
     if (flags.watch_from.empty()) {
         return usage_error("--run names the stream of --watch-from, which is missing");
     }
@@ -44,6 +46,15 @@ Result<std::optional<WatchFrom>> to_watch_from(const SharedFlags& flags) {
                         "told what to watch",
                         flag));
     }
+    if (flags.watch_from.starts_with("http")) {
+        if (!flags.run_id.empty()) {
+            return usage_error("--run names a stream in Redis; a node_exporter has none");
+        }
+        auto exporter = parse_node_exporter("--watch-from", flags.watch_from);
+        if (!exporter) return exporter.error();
+        options.node_exporter = std::move(*exporter);
+        return {};
+    }
     auto url = parse_stream_redis("--watch-from", flags.watch_from);
     if (!url) return url.error();
     if (flags.run_id.empty()) {
@@ -52,7 +63,8 @@ Result<std::optional<WatchFrom>> to_watch_from(const SharedFlags& flags) {
     }
     const auto run = parse_run_id(flags.run_id);
     if (!run) return in_flag("--run", run.error());
-    return std::optional{WatchFrom{std::move(*url), *run}};
+    options.watch_from = WatchFrom{std::move(*url), *run};
+    return {};
 }
 
 }  // namespace
@@ -144,7 +156,9 @@ void add_shared_flags(CLI::App& app, SharedFlags& flags) {
         ->type_name("PID");
     app.add_option("--watch-from", flags.watch_from,
                    "redis://host[:port][/db] to which loadline watch --redis writes beside the "
-                   "server: judge its samples instead of watching from here")
+                   "server: judge its samples instead of watching from here; or http://host:9100 "
+                   "of the node_exporter of the server's machine: judge its counts, if there is "
+                   "nothing better")
         ->envname("LOADLINE_WATCH_FROM")
         ->type_name("URL");
     app.add_option("--run", flags.run_id,
@@ -242,9 +256,7 @@ Result<TrialOptions> to_trial_options(const SharedFlags& flags) {
     if (options.watch_container_pid && !options.watch) {
         return usage_error("--watch-container-pid and --no-watch exclude each other");
     }
-    auto from = to_watch_from(flags);
-    if (!from) return from.error();
-    options.watch_from = std::move(*from);
+    if (const auto read = read_watch_from(flags, options); !read) return read.error();
     if (!flags.watch_redis.empty()) {
         auto url = parse_url(flags.watch_redis);
         if (!url) return in_flag("--watch-redis", url.error());

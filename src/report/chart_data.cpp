@@ -143,7 +143,7 @@ Json sockets(const RunResult& result) {
     for (const auto& s : result.socket_samples) {
         out["t"].push_back(rounded(start + to_seconds(s.at.time_since_epoch()), 1e-3));
         for (const auto& [name, state] : shown_states) out[name].push_back(s.states[state]);
-        out["stale"].push_back(s.stale);
+        if (!s.counts_only) out["stale"].push_back(s.stale);
         out["fds"].push_back(s.fds ? Json(*s.fds) : Json(nullptr));
         out["accept_queue"].push_back(s.accept_queue);
         backlog = std::max(backlog, s.backlog);

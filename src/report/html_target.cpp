@@ -29,8 +29,11 @@ const char* tone_of(SocketWord word) {
 
 std::string charts(const std::vector<SocketSample>& samples) {
     if (samples.empty()) return {};
-    auto out = chart_frame("sockets", "Sockets of the server over time",
-                           "Lines: sockets in each state, and the stale ones in CLOSE_WAIT");
+    auto out = samples.front().counts_only
+                   ? chart_frame("sockets", "Sockets of the whole machine over time",
+                                 "Lines: sockets in each state")
+                   : chart_frame("sockets", "Sockets of the server over time",
+                                 "Lines: sockets in each state, and the stale ones in CLOSE_WAIT");
     const auto any = [&](auto test) { return std::any_of(samples.begin(), samples.end(), test); };
     if (any([](const SocketSample& s) { return s.fds.has_value(); })) {
         out += chart_frame("descriptors", "Open file descriptors of the server",
@@ -61,16 +64,23 @@ std::string facts(const SocketReport& s, const std::vector<SocketSample>& sample
     HtmlTable facts{"Facts of the sockets", {"", ""}};
     if (s.pid) facts.add({"Process", fmt::format("{}  {}", *s.pid, s.command)});
     facts.add({"Connections closed by us", count_text(s.closes)});
-    facts.add({"Stayed in CLOSE_WAIT", count_text(s.leaked)});
+    const bool unknown = s.word == SocketWord::unknown;
+    if (!unknown) {
+        facts.add({s.counts_only ? "More in CLOSE_WAIT than before" : "Stayed in CLOSE_WAIT",
+                   count_text(s.leaked)});
+    }
     if (s.leak_fraction) {
         facts.add({"Share of the closes",
                    fmt::format("{} (95 % interval {} to {})", format_share(*s.leak_fraction),
                                format_share(s.leak_fraction_interval[0]),
                                format_share(s.leak_fraction_interval[1]))});
     }
-    facts.add({"CLOSE_WAIT at most", count_text(s.close_wait_max)});
-    facts.add({"There before the load", count_text(s.before) + ", not counted"});
-    facts.add({"Stale from", round_duration(s.tau)});
+    if (!unknown) {
+        facts.add({"CLOSE_WAIT at most", count_text(s.close_wait_max)});
+        facts.add({"There before the load",
+                   count_text(s.before) + (s.counts_only ? "" : ", not counted")});
+    }
+    if (!s.counts_only) facts.add({"Stale from", round_duration(s.tau)});
     if (const auto text = descriptors_text(samples); !text.empty()) {
         facts.add({"Open file descriptors", text});
     }
@@ -100,7 +110,8 @@ std::string sockets_section(const RunResult& result) {
         return heading("Server sockets") + note("Not watched: " + result.not_watched);
     }
     const auto& s = *result.sockets;
-    return heading(fmt::format("Server sockets, port {}", s.port)) +
+    return heading(s.counts_only ? "Sockets of the whole machine"
+                                 : fmt::format("Server sockets, port {}", s.port)) +
            fmt::format("<p><strong class=\"{}\">{}</strong> {}</p>\n", tone_of(s.word),
                        escape_html(to_string(s.word)), escape_html(s.text)) +
            charts(result.socket_samples) + facts(s, result.socket_samples) + oldest(s.oldest);

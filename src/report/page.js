@@ -76,7 +76,7 @@ function drawSockets() {
     countsOverTime('sockets', s.t, [
         {name: 'ESTABLISHED', colour: 'blue', values: s.established},
         {name: 'CLOSE_WAIT', colour: 'vermilion', values: s.close_wait, width: 2},
-        {name: 'of these stale', colour: 'purple', values: s.stale, dash: [5, 3]},
+        {name: 'of these stale', colour: 'purple', values: s.stale, dash: [5, 3], optional: !s.stale.length},
         {name: 'FIN_WAIT1', colour: 'sky', values: s.fin_wait1, optional: true},
         {name: 'FIN_WAIT2', colour: 'green', values: s.fin_wait2, optional: true},
         {name: 'LAST_ACK', colour: 'grey', values: s.last_ack, optional: true}

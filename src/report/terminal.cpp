@@ -316,12 +316,15 @@ private:
             return;
         }
         const auto& s = *result_.sockets;
-        paper_.title(fmt::format("Sockets of port {}", s.port));
+        paper_.title(s.counts_only ? "Sockets of the whole machine"
+                                   : fmt::format("Sockets of port {}", s.port));
         paper_.worded("  ", to_string(s.word), style_of_sockets(s.word), s.text);
         if (s.pid) paper_.sentence("  ", fmt::format("process {}  {}", *s.pid, s.command));
-        auto line =
-            fmt::format("{} closes by us · CLOSE_WAIT at most {} · {} there before the load",
-                        count_text(s.closes), count_text(s.close_wait_max), count_text(s.before));
+        auto line = count_text(s.closes) + " closes by us";
+        if (s.word != SocketWord::unknown) {
+            line += fmt::format(" · CLOSE_WAIT at most {} · {} there before the load",
+                                count_text(s.close_wait_max), count_text(s.before));
+        }
         if (s.leaked) {
             line += fmt::format(" · {} stayed", count_text(s.leaked));
             if (s.leak_fraction) {

@@ -48,6 +48,7 @@ Json socket_report_json(const SocketReport& s) {
     out["text"] = text_json(s.text);
     out["flags"] = s.flags;
     out["port"] = s.port;
+    if (s.counts_only) out["counts_only"] = true;
     if (s.pid) out["pid"] = *s.pid;
     if (!s.command.empty()) out["command"] = text_json(s.command);
     if (!s.source.empty()) out["source"] = text_json(s.source);
@@ -56,6 +57,9 @@ Json socket_report_json(const SocketReport& s) {
     out["closes"] = s.closes;
     out["leaked"] = s.leaked;
     out["before"] = s.before;
+    out["close_wait_max"] = s.close_wait_max;
+    if (s.listen_overflows) out["listen_overflows"] = *s.listen_overflows;
+    if (s.counts_only) return out;
     out["stuck"] = s.stuck;
     if (s.leak_fraction) {
         out["leak_fraction"] = *s.leak_fraction;
@@ -70,8 +74,6 @@ Json socket_report_json(const SocketReport& s) {
     if (s.fd_eta) out["fd_eta_s"] = to_seconds(*s.fd_eta);
     out["accept_queue_max"] = s.accept_queue_max;
     if (s.backlog > 0) out["backlog"] = s.backlog;
-    if (s.listen_overflows) out["listen_overflows"] = *s.listen_overflows;
-    out["close_wait_max"] = s.close_wait_max;
     out["sampling_period_ms"] = to_ms(s.sampling_period);
     out["sampling_cost_ms"] = to_ms(s.sampling_cost);
     out["oldest"] = Json::array();

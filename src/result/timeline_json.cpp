@@ -17,6 +17,7 @@ Json sample_json(const SocketSample& s) {
         if (s.states[i] > 0) sockets["states"][tcp_state_name(i)] = s.states[i];
     }
     sockets["close_wait"] = s.close_wait;
+    if (s.counts_only) return sockets;
     sockets["stale"] = s.stale;
     sockets["accept_queue"] = s.accept_queue;
     sockets["backlog"] = s.backlog;

@@ -9,6 +9,7 @@
 #include "base/stop.hpp"
 #include "base/units.hpp"
 #include "net/endpoint.hpp"
+#include "watch/count_watcher.hpp"
 #include "watch/process.hpp"
 #include "watch/remote_watcher.hpp"
 #include "watch/watcher.hpp"
@@ -59,16 +60,21 @@ void TargetSide::watch_sockets() {
         not_watched_ = "--no-watch";
     } else if (options_.watch_from) {
         follow_stream();
+    } else if (options_.node_exporter) {
+        count_sockets();
     } else {
         watch_here();
     }
 }
 
+/// By whoever runs beside the server: what it says of processes is not of this machine.
+bool TargetSide::watched_elsewhere() const { return options_.watch_from || options_.node_exporter; }
+
 /// Who names a port or a process on the command line wants its sockets judged, whatever the
 /// scenario says. Else they are still looked at, for the causes.
 bool TargetSide::sockets_are_judged() const {
     const bool asked = options_.watch_port || options_.watch_pid || options_.watch_container_pid ||
-                       options_.watch_from;
+                       watched_elsewhere();
     return options_.watch && (plan_.judge_sockets || asked);
 }
 
@@ -90,6 +96,20 @@ void TargetSide::follow_stream() {
             owner ? fmt::format(", pid {} there: {}", owner->pid, owner->command) : ""));
     }
     sockets_ = std::move(follower);
+}
+
+/// Counts the sockets of the server's machine, where nobody watches them. Without an answer the
+/// load runs all the same, and the word will be UNKNOWN.
+void TargetSide::count_sockets() {
+    auto counter = std::make_unique<CountWatcher>(
+        CountWatchOptions{*options_.node_exporter, options_.socket_tau});
+    if (const auto trouble = counter->trouble(); !trouble.empty()) {
+        log_warn("the server's sockets cannot be counted: " + trouble);
+    } else if (observer_.note) {
+        observer_.note("counting the sockets of the whole machine, by the node_exporter at " +
+                       options_.node_exporter->endpoint());
+    }
+    sockets_ = std::move(counter);
 }
 
 /// The port that was asked for; else that of the first HTTP target on this machine, of which one
@@ -143,7 +163,7 @@ void TargetSide::watch_here() {
 void TargetSide::watch_target() {
     if (!options_.watch) return;
     TargetWatchOptions watch;
-    if (sockets_ && !options_.watch_from) {
+    if (sockets_ && !watched_elsewhere()) {
         watch.process = [watcher = sockets_.get()]() -> std::optional<int> {
             const auto owner = watcher->owner();
             return owner ? std::optional{owner->pid} : std::nullopt;
@@ -165,7 +185,7 @@ void TargetSide::start_probes() {
         plan_.probes.begin(), plan_.probes.end(),
         [&](const KubeletProbe& probe) { return sockets_ && probe.url.port == sockets_->port(); });
     // The pid of a watch beside the server is of another machine.
-    if (const auto owner = same && !options_.watch_from ? sockets_->owner() : std::nullopt) {
+    if (const auto owner = same && !watched_elsewhere() ? sockets_->owner() : std::nullopt) {
         if (const auto age = process_age(owner->pid)) {
             container_start_ = Clock::now() - zero_ - *age;
         }
@@ -175,7 +195,13 @@ void TargetSide::start_probes() {
 
 std::vector<std::string> TargetSide::not_seen() const {
     auto list = target_ ? target_->not_seen() : std::vector<std::string>{};
-    if (sockets_ && options_.watch_from) {
+    if (sockets_ && options_.node_exporter) {
+        list.emplace_back(
+            "the target's process, whose sockets are in CLOSE_WAIT, and most counters of the "
+            "kernel: "
+            "a node_exporter counts sockets of its whole machine; loadline watch beside the server "
+            "sees more");
+    } else if (sockets_ && options_.watch_from) {
         list.emplace_back(
             "the target's CPU, run queue and memory: the watch beside the server sends its "
             "sockets, descriptors and kernel counters only");
@@ -238,7 +264,7 @@ void TargetSide::end_probes(RunResult& result) {
 /// server should have seen.
 std::vector<bool> TargetSide::watched_targets() const {
     std::vector<bool> http, there, here;
-    const bool on_this_machine = !options_.watch_from && !options_.watch_container_pid;
+    const bool on_this_machine = !watched_elsewhere() && !options_.watch_container_pid;
     for (std::size_t i = 0; i < plan_.targets.size(); ++i) {
         const auto& url = plan_.targets[i].url;
         http.push_back(!url.is_redis());
@@ -270,8 +296,10 @@ void TargetSide::judge_sockets(RunResult& result, const std::vector<std::uint64_
     sockets_->connections_closed(Clock::now());
     const auto settle = sockets_->settle_time(slowest_response);
     if (observer_.note && settle > Duration{}) {
-        observer_.note(fmt::format("all connections closed; watching port {} settle (at most {})",
-                                   sockets_->port(), format_duration(settle)));
+        const auto port = sockets_->port();
+        observer_.note(fmt::format("all connections closed; watching {} settle (at most {})",
+                                   port > 0 ? fmt::format("port {}", port) : "the machine",
+                                   format_duration(settle)));
     }
     const auto settle_end = Clock::now() + settle;
     wait(settle, [&] { return load.settled = sockets_->settled(); });

@@ -18,9 +18,10 @@
 
 namespace loadline {
 
-/// All that watches the target over one run or one search: its sockets, by a watcher of our own
-/// or by the stream of one beside the server; where neither is to be had, our own ends of the
-/// connections; its process, kernel counters and Redis; the probes of its kubelet.
+/// All that watches the target over one run or one search: its sockets, by a watcher of our own,
+/// by the stream of one beside the server or by a node_exporter's counts; where neither is to be
+/// had, our own ends of the connections; its process, kernel counters and Redis; the probes of its
+/// kubelet.
 ///
 /// What it was made of must outlive it. For the control thread.
 class TargetSide {
@@ -58,10 +59,12 @@ public:
     std::vector<std::string> not_seen() const;
 
 private:
+    bool watched_elsewhere() const;
     bool sockets_are_judged() const;
     std::optional<std::uint16_t> port_to_watch() const;
     void watch_sockets();
     void follow_stream();
+    void count_sockets();
     void watch_here();
     void watch_target();
     void start_probes();

@@ -26,7 +26,8 @@ struct TrialOptions {
     std::optional<int> watch_pid;
     std::optional<int> watch_container_pid;  ///< watch in the network namespace of this process
     std::optional<WatchFrom> watch_from;     ///< a watcher beside the server, instead of our own
-    std::optional<Url> watch_redis;  ///< nothing: the plan's first redis:// target, if it has one
+    std::optional<Url> node_exporter;  ///< where sockets are counted, instead of watching them
+    std::optional<Url> watch_redis;    ///< nothing: the plan's first redis:// target, if it has one
     std::optional<Duration> socket_tau;
     bool strict_sockets = false;  ///< BUILD_UP and SUSPECT are failures too
     bool watch = true;

@@ -48,6 +48,8 @@ struct SocketSample {
     int fds_pid = 0;                  ///< whose `fds` are; 0: not known
     std::optional<KernelUse> kernel;  ///< counted since the watch's start
     Duration cost{};                  ///< CPU time this sample took
+    /// Only `states`, `close_wait` and perhaps `kernel` are known, and of the whole machine.
+    bool counts_only = false;
 };
 
 /// How many connections waited to be accepted, and how many may.
@@ -151,6 +153,9 @@ struct SocketReport {
     std::optional<std::uint64_t> listen_overflows;
     std::vector<StuckSocket> oldest;              ///< at most 20, oldest first
     Duration sampling_period{}, sampling_cost{};  ///< median CPU time of one sample, period for it
+    /// The sockets of a whole machine were counted: `port` is 0, and nothing is known of single
+    /// ones and of accept queues. `leaked`: more than `before` are left.
+    bool counts_only = false;
 
     bool operator==(const SocketReport&) const = default;
 };

@@ -9,9 +9,9 @@
 
 namespace loadline {
 
-/// Whoever samples the server's sockets: a watcher of our own (Watcher), or one beside the
-/// server whose stream we read (RemoteWatcher). All instants are on our own clock. For one
-/// thread, the control thread.
+/// Whoever samples the server's sockets: a watcher of our own (Watcher), one beside the server
+/// whose stream we read (RemoteWatcher), or a node_exporter that counts them (CountWatcher). All
+/// instants are on our own clock. For one thread, the control thread.
 class SocketSource {
 public:
     SocketSource() = default;
@@ -39,7 +39,7 @@ public:
     /// To be called when all connections of the load are closed: the settle time begins.
     virtual void connections_closed(TimePoint at) = 0;
     /// Whether a sample begun at least 100 ms after that showed no socket of the load in
-    /// CLOSE_WAIT: no need to wait any longer.
+    /// CLOSE_WAIT (or a count no more than there were at first): no need to wait any longer.
     virtual bool settled() const = 0;
     /// How long the server may take to settle: 2 x tau, but a minute is enough; at least
     /// tau and two samples, so that what stays is seen to be tau old. Zero: nobody watches.

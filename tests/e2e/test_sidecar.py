@@ -3,17 +3,15 @@
 never OK without having seen it."""
 import json
 import pathlib
-import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 import unittest
 
 import rig
 import visible_skip
-from cli_case import CliCase, PATIENT_SLOS
+from cli_case import CliCase, PATIENT_SLOS, SeededCase
 
 SCENARIO = pathlib.Path(__file__).resolve().parents[2] / "scenarios" / "close-wait.json"
 RUN = "sidecar-test"
@@ -21,18 +19,11 @@ RUN = "sidecar-test"
 SHORT = ("--duration", "11s", "--socket-tau", "1s", *PATIENT_SLOS)
 
 
-class Sidecar(CliCase):
+class Sidecar(SeededCase):
     def setUp(self):
         super().setUp()
         self.redis = rig.Redis()
         self.addCleanup(self.redis.stop)
-        self.data = tempfile.mkdtemp(prefix="loadline-seed-")
-        self.addCleanup(shutil.rmtree, self.data, ignore_errors=True)
-
-    def service(self, *flags):
-        service = rig.Missiond("--seed-demo", self.data, *flags)
-        self.addCleanup(service.stop)
-        return service
 
     def start_watch(self, service):
         """A watcher beside the service. It ends with the test at the latest."""

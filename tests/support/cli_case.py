@@ -1,5 +1,6 @@
 """What the tests of the command line share: a folder per test, one call that runs
 loadline into it, and assertions that show all that was printed when they fail."""
+import contextlib
 import json
 import pathlib
 import shutil
@@ -38,11 +39,12 @@ class CliCase(unittest.TestCase):
     def loadline(self, *words, env=None, timeout=60):
         return Ended(*rig.run_loadline(*words, env=env, timeout=timeout))
 
-    def run_into_folder(self, *words, **options):
+    def run_into_folder(self, *words, meanwhile=contextlib.nullcontext, **options):
         """Runs with `--out`, so that `summary()` finds the report. Run again when requests left
-        late because the machine stalled: see machine.tried."""
+        late because the machine stalled: see machine.tried. Each time in a `with meanwhile()`."""
         def run():
-            done = self.loadline(*words, "--out", self.out, **options)
+            with meanwhile():
+                done = self.loadline(*words, "--out", self.out, **options)
             if done.code == 4 and (self.out / "summary.json").exists():
                 try:
                     machine.no_lag_of_our_own(self.summary())
@@ -73,3 +75,17 @@ class CliCase(unittest.TestCase):
         self.assertEqual(done.out, "", str(done))
         for text in texts:
             self.assertIn(text, done.err)
+
+
+class SeededCase(CliCase):
+    """Runs of the scenarios that are loaded with the demo's users and missions."""
+
+    def setUp(self):
+        super().setUp()
+        self.data = tempfile.mkdtemp(prefix="loadline-seed-")
+        self.addCleanup(shutil.rmtree, self.data, ignore_errors=True)
+
+    def service(self, *flags):
+        service = rig.Missiond("--seed-demo", self.data, *flags)
+        self.addCleanup(service.stop)
+        return service

@@ -60,6 +60,7 @@ Json redis_json(const RedisUse& r) {
 Json target_json(const TargetSecond& second) {
     Json out = Json::object();
     if (second.process) out["process"] = process_json(*second.process);
+    if (second.proxy) out["proxy"] = process_json(*second.proxy);
     if (second.kernel) {
         auto& kernel = out["kernel"] = Json::object();
         for (const auto& counter : kernel_counters) {

@@ -47,21 +47,22 @@ std::string rate_text(double per_second) { return format_number(per_second) + "/
 Found restart(const Look& look) {
     const auto* p = process_of(&look.bad);
     if (!p || p->restarts == 0) return {};
-    return fmt::format("the target was restarted {} under the load; its process is {} now",
+    return fmt::format("{} was restarted {} under the load; its process is {} now", look.who,
                        p->restarts == 1 ? "once" : fmt::format("{} times", p->restarts), p->pid);
 }
 
 Found oom(const Look& look) {
     const auto* p = process_of(&look.bad);
     if (!p || p->oom_kills == 0) return {};
-    return fmt::format("the kernel killed {} of the target's cgroup for lack of memory (OOM)",
-                       p->oom_kills == 1 ? "a process" : fmt::format("{} processes", p->oom_kills));
+    return fmt::format("the kernel killed {} of {}'s cgroup for lack of memory (OOM)",
+                       p->oom_kills == 1 ? "a process" : fmt::format("{} processes", p->oom_kills),
+                       look.who);
 }
 
 Found gone(const Look& look) {
     const auto* p = process_of(&look.bad);
     if (!p || !p->gone) return {};
-    return fmt::format("the target's process {} has ended under the load", p->pid);
+    return fmt::format("{}'s process {} has ended under the load", look.who, p->pid);
 }
 
 Found fd_limit(const Look& look) {
@@ -73,8 +74,8 @@ Found fd_limit(const Look& look) {
     const auto good = fewest ? Good{true, static_cast<double>(*fewest)} : Good{};
     const auto good_used = fewest ? Good{true, share(*fewest, *p->fd_limit)} : Good{};
     if (used < 0.95 || !nearer_its_limit(used, good_used, 1.05)) return {};
-    return fmt::format("{} of {} file descriptors were open{}: the target can accept no more",
-                       *p->fds, *p->fd_limit, beside(look, good, format_number));
+    return fmt::format("{} of {} file descriptors were open{}: {} can accept no more", *p->fds,
+                       *p->fd_limit, beside(look, good, format_number), look.who);
 }
 
 /// That its threads waited for a core, and clearly longer than on the good side.
@@ -110,10 +111,11 @@ Found cpu_quota(const Look& look) {
     if (*p->throttled < 0.2) return {};
     if (!waits && !nearer_its_limit(*p->throttled, good, 1.2)) return {};
     return fmt::format(
-        "the CPU quota of {} cores was used up: the target got {} and was held back in {} of the "
-        "quota's periods{}{}",
-        format_number(*p->cores), format_number(*p->cores_used), format_share(*p->throttled),
-        beside(look, good, format_share), waits ? "; its " + *waits : "");
+        "the CPU quota of {} cores was used up: {} got {} and was held back in {} of the quota's "
+        "periods{}{}",
+        format_number(*p->cores), look.who, format_number(*p->cores_used),
+        format_share(*p->throttled), beside(look, good, format_share),
+        waits ? "; its " + *waits : "");
 }
 
 Found cpu(const Look& look) {
@@ -126,7 +128,7 @@ Found cpu(const Look& look) {
     const auto waits = waits_for_its_own(look);
     if (used < 0.9) return {};
     if (!waits && !nearer_its_limit(used, good_used, 1.05)) return {};
-    return fmt::format("the target used {} of {} cores{}{}", format_number(*p->cores_used),
+    return fmt::format("{} used {} of {} cores{}{}", look.who, format_number(*p->cores_used),
                        format_number(*p->cores), beside(look, good, format_number),
                        waits ? "; its " + *waits : "");
 }
@@ -137,7 +139,7 @@ Found cpu_thread(const Look& look) {
     const auto* g = process_of(look.good);
     const auto good = good_of(g, &ProcessUse::busiest_thread);
     if (*p->busiest_thread < 0.9 || !nearer_its_limit(*p->busiest_thread, good, 1.05)) return {};
-    return fmt::format("one thread of the target used {} of a core{}: it does all the work alone",
+    return fmt::format("one thread of {} used {} of a core{}: it does all the work alone", look.who,
                        format_share(std::min(1.0, *p->busiest_thread)),
                        beside(look, good, format_share));
 }
@@ -145,7 +147,20 @@ Found cpu_thread(const Look& look) {
 Found run_queue(const Look& look) {
     if (cpu_quota(look) || cpu(look)) return {};  // they wait for what the target itself uses
     const auto waits = waits_for_a_core(look);
-    return waits ? Found{"the target's " + *waits} : Found{};
+    return waits ? Found{fmt::format("{}'s {}", look.who, *waits)} : Found{};
+}
+
+/// A rule about the target's process, asked of the proxy before it.
+template <Found (*rule)(const Look&)>
+Found of_proxy(const Look& look) {
+    const auto proxy_of = [](CauseSide side) {
+        if (side.target) side.target->process = side.target->proxy;
+        side.fds_fewest = side.proxy_fds_fewest;
+        return side;
+    };
+    const auto bad = proxy_of(look.bad);
+    const auto good = look.good ? std::optional{proxy_of(*look.good)} : std::nullopt;
+    return rule({good ? &*good : nullptr, bad, look.context, "the proxy"});
 }
 
 // The kernel
@@ -293,20 +308,28 @@ constexpr Rule rules[] = {
     {"oom", oom},
     {"restart", restart},
     {"gone", gone},
+    {"proxy_oom", of_proxy<oom>},
+    {"proxy_restart", of_proxy<restart>},
+    {"proxy_gone", of_proxy<gone>},
     {"redis_restart", redis_restart},
     {"redis_silent", redis_silent},
     {"fd_limit", fd_limit},
     {"cpu_quota", cpu_quota},
+    {"proxy_fd_limit", of_proxy<fd_limit>},
+    {"proxy_cpu_quota", of_proxy<cpu_quota>},
     {"redis_slow", redis_slow},
     {"redis_evictions", redis_evictions},
     {"redis_cpu", redis_cpu},
     {"redis_blocked", redis_blocked},
     {"cpu", cpu},
     {"cpu_thread", cpu_thread},
+    {"proxy_cpu", of_proxy<cpu>},
+    {"proxy_cpu_thread", of_proxy<cpu_thread>},
     {"accept_queue", accept_queue},
     {"syn_queue", syn_queue},
     {"tcp_memory", tcp_memory},
     {"run_queue", run_queue},
+    {"proxy_run_queue", of_proxy<run_queue>},
     {"retransmits", retransmits},
 };
 
@@ -319,9 +342,12 @@ void add_to(CauseSide& side, const TimelinePoint& point) {
     side.origins.merge(point.origins);
     if (point.fullest_queue) side.accept_queue.take_fuller(*point.fullest_queue);
     if (!point.target) return;
-    if (const auto& process = point.target->process; process && process->fds) {
-        side.fds_fewest = std::min(side.fds_fewest.value_or(*process->fds), *process->fds);
-    }
+    const auto take_fewest = [](auto& fewest, const std::optional<ProcessUse>& process) {
+        if (process && process->fds)
+            fewest = std::min(fewest.value_or(*process->fds), *process->fds);
+    };
+    take_fewest(side.fds_fewest, point.target->process);
+    take_fewest(side.proxy_fds_fewest, point.target->proxy);
     if (!side.target) side.target.emplace();
     append(*side.target, *point.target);
 }

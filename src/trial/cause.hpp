@@ -20,6 +20,7 @@ struct CauseSide {
     AcceptQueue accept_queue;                   ///< the fullest that was sampled
     std::optional<TargetSecond> target;         ///< absent: not watched
     std::optional<std::uint64_t> fds_fewest{};  ///< open at the end of any of the seconds
+    std::optional<std::uint64_t> proxy_fds_fewest{};
 };
 
 void add_to(CauseSide& side, const TimelinePoint& point);
@@ -58,6 +59,9 @@ struct CauseContext {
 ///                         likewise
 ///   run_queue             its threads waited for a core, half a second each second or more,
 ///                         and not for the two above
+///   proxy_oom, proxy_restart, proxy_gone, proxy_fd_limit, proxy_cpu_quota, proxy_cpu,
+///   proxy_cpu_thread, proxy_run_queue
+///                         each behind its like: the same of the proxy before the target
 ///   retransmits           1 % of the TCP segments
 ///   http_502, http_503, http_504, http_5xx (the others), http_4xx, connect_refused,
 ///   connect_timeout, reset, closed_early, tls_error, protocol_error, check_failed,

@@ -15,6 +15,7 @@ struct Look {
     const CauseSide* good;
     const CauseSide& bad;
     const CauseContext& context;
+    const char* who = "the target";  ///< whose process it is about
 };
 /// What a rule has found: a sentence, or nothing.
 using Found = std::optional<std::string>;

@@ -114,6 +114,15 @@ std::string text_of(const Look& look, const Kind& kind) {
                        first_example(look.context, kind));
 }
 
+/// "; the proxy used 0.98 cores then, the application 0.1": which of them had no more to give.
+std::string both_cores(const CauseSide& side) {
+    if (!side.target || !side.target->proxy || !side.target->process) return {};
+    const auto proxy = side.target->proxy->cores_used, own = side.target->process->cores_used;
+    if (!proxy || !own) return {};
+    return fmt::format("; the proxy used {} cores then, the application {}", format_number(*proxy),
+                       format_number(*own));
+}
+
 double slow_share(const CauseSide& side) { return share(side.origins.slow, side.completed); }
 
 /// Whether the slow answers' time passed in the application behind a proxy, or on the way to it:
@@ -131,10 +140,11 @@ void add_slow_answers(const Look& look, std::vector<CauseFinding>& findings) {
     findings.push_back(
         {application ? "upstream_slow" : "proxy_slow",
          fmt::format("{} answers that took longer than {} told how long the application behind the "
-                     "proxy had taken: {} of their {} on average{}",
+                     "proxy had taken: {} of their {} on average{}{}",
                      origins.slow, format_duration(look.context.latency_limit), format_share(part),
                      format_duration(mean),
-                     application ? "" : "; the rest passed in the proxy or on the way to it"),
+                     application ? "" : "; the rest passed in the proxy or on the way to it",
+                     both_cores(look.bad)),
          {},
          {}});
 }

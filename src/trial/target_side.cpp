@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/log.hpp"
@@ -129,6 +130,18 @@ std::optional<std::uint16_t> TargetSide::port_to_watch() const {
     return options_.watch_pid || container ? second_choice : std::nullopt;
 }
 
+/// Where the load goes to one other port of this machine than the one that is watched, and not to
+/// that: whoever listens there is a proxy before the target.
+std::optional<std::uint16_t> TargetSide::proxy_port() const {
+    std::set<std::uint16_t> ports;
+    for (const auto& target : plan_.targets) {
+        const auto& url = target.url;
+        if (!url.is_redis() && is_loopback_address(url.host)) ports.insert(url.port);
+    }
+    if (ports.size() != 1 || ports.contains(sockets_->port())) return {};
+    return *ports.begin();
+}
+
 void TargetSide::watch_here() {
     const auto port = port_to_watch();
     if (!port) {
@@ -168,6 +181,8 @@ void TargetSide::watch_target() {
             const auto owner = watcher->owner();
             return owner ? std::optional{owner->pid} : std::nullopt;
         };
+        watch.proxy_port = proxy_port();
+        if (!options_.watch_container_pid) watch.watched_port = sockets_->port();
     }
     watch.namespace_of = options_.watch_container_pid;
     watch.redis = options_.watch_redis;

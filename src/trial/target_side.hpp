@@ -65,6 +65,7 @@ private:
     void watch_sockets();
     void follow_stream();
     void count_sockets();
+    std::optional<std::uint16_t> proxy_port() const;
     void watch_here();
     void watch_target();
     void start_probes();

@@ -66,11 +66,12 @@ void append(KernelUse& counted, const KernelUse& later) {
 }
 
 void append(TargetSecond& second, const TargetSecond& later) {
-    if (later.process) {
-        if (second.process) {
-            append(*second.process, second.length, *later.process, later.length);
-        } else {
-            second.process = later.process;
+    for (const auto process : {&TargetSecond::process, &TargetSecond::proxy}) {
+        auto& mine = second.*process;
+        if (mine && later.*process) {
+            append(*mine, second.length, *(later.*process), later.length);
+        } else if (later.*process) {
+            mine = later.*process;
         }
     }
     if (later.kernel) {

@@ -98,6 +98,7 @@ struct TargetSecond {
     std::optional<ProcessUse> process;
     std::optional<KernelUse> kernel;
     std::optional<RedisUse> redis;
+    std::optional<ProcessUse> proxy{};  ///< before the target, where the load goes to one
 };
 
 /// `second` with the stretch `later` behind it: counts add up, shares and rates become the

@@ -16,6 +16,7 @@ constexpr Duration question_period = std::chrono::seconds{1};
 }  // namespace
 
 TargetWatch::TargetWatch(TargetWatchOptions options) : options_{std::move(options)} {
+    if (options_.proxy_port) proxy_owner_.emplace(*options_.proxy_port, options_.watched_port);
     if (options_.redis) redis_.emplace(context_, *options_.redis);
     thread_ = std::thread{[this] { run(); }};
 }
@@ -32,6 +33,8 @@ void TargetWatch::run() {
 
 /// One look at everything, and the appointment for the next one.
 void TargetWatch::look() {
+    // Where it is searched for, that takes long.
+    const auto proxy = proxy_owner_ ? proxy_owner_->look(Clock::now()) : std::nullopt;
     const auto cpu = thread_cpu_time();
     const auto now = Clock::now();
     TargetSecond second;
@@ -41,6 +44,7 @@ void TargetWatch::look() {
         second.process = process_.look(pid, second.length);
         second.kernel = kernel_.look(pid);
     }
+    if (proxy_owner_) second.proxy = proxy_.look(proxy, second.length);
     if (redis_) {
         second.redis = redis_->take();
         if (now >= next_question_) {
@@ -70,6 +74,13 @@ std::vector<std::string> TargetWatch::list_not_seen(const TargetSecond& second) 
             "visible here; needs its user or CAP_SYS_PTRACE, and in containers its PID namespace "
             "(--watch-pid)");
     }
+    if (proxy_owner_ && !second.proxy && !proxy_owner_->same_service()) {
+        list.push_back(fmt::format(
+            "the process of the proxy on port {}: it is not visible here; needs its user or "
+            "CAP_SYS_PTRACE, and in containers its PID namespace",
+            *options_.proxy_port));
+    }
+    for (const auto& text : proxy_.not_seen()) list.push_back("of the proxy: " + text);
     if (options_.namespace_of && !kernel_.readable()) {
         list.push_back(fmt::format(
             "the kernel's counters of its network namespace: /proc/{}/net cannot be read; the "

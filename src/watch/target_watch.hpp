@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "watch/kernel_counters.hpp"
+#include "watch/port_owner.hpp"
 #include "watch/process.hpp"
 #include "watch/redis_info.hpp"
 
@@ -19,8 +20,10 @@ struct TargetWatchOptions {
     /// Who the target is now; nothing while nobody is known. Called on the watch's thread.
     /// Empty: no process is watched.
     std::function<std::optional<int>()> process;
-    std::optional<int> namespace_of;  ///< whose kernel counters; nothing: the process's
-    std::optional<Url> redis;         ///< redis:// only
+    std::optional<std::uint16_t> proxy_port;  ///< where the load goes to a proxy before the target
+    std::optional<std::uint16_t> watched_port;  ///< of the target; nothing: of another namespace
+    std::optional<int> namespace_of;            ///< whose kernel counters; nothing: the process's
+    std::optional<Url> redis;                   ///< redis:// only
 };
 
 /// Watches the target's process, its kernel counters and its Redis on a thread of its own:
@@ -48,6 +51,8 @@ private:
 
     const TargetWatchOptions options_;
     ProcessMeter process_;  ///< of the watch's thread, as are those down to the mutex
+    ProcessMeter proxy_;
+    std::optional<PortOwner> proxy_owner_;
     KernelMeter kernel_{options_.namespace_of};
     TimePoint last_ = Clock::now(), next_question_{};
     boost::asio::io_context context_{1};

@@ -8,7 +8,9 @@ import visible_skip
 from cause_case import CauseCase, Later
 from machine import tried_again
 from nginx import Nginx
+from provoke import cpu_quota
 
+BOTH = r"; the proxy used 0\.[0-9]+ cores then, the application 0\.[0-9]+$"
 LIST = [{"name": "list", "http": "GET service/missions"}]
 
 
@@ -40,13 +42,19 @@ class Proxy(CauseCase):
         self.assertEqual(sum(status.get("502", 0) for status in statuses),
                          sum(second["outcomes"].get("http_5xx", 0) for second in done[2]))
 
-    @tried_again
-    def test_its_own_process_is_named_first_where_the_watch_is_told_of_its_port(self):
+    def run_until_killed(self, victim_of):
+        """A run in which one of the two, as `victim_of(service, proxy)` says, is killed, with both watched."""
         with rig.Missiond() as service, proxy_to(service) as proxy:
-            with Later(3, 60, lambda: service.end(signal.SIGKILL)):
+            with Later(3, 60, lambda: victim_of(service, proxy).end(signal.SIGKILL)):
                 done = self.run_load(proxy.url, LIST, {"rate": "50/s", "duration": "6s", "drain": "1s"},
                                      "--watch-port", service.port)
-            service.start()
+            if not service.running:
+                service.start()  # so that it ends well
+        return done
+
+    @tried_again
+    def test_its_own_process_is_named_first_where_the_watch_is_told_of_its_port(self):
+        done = self.run_until_killed(lambda service, proxy: service)
         self.assert_first(done, "gone", "has ended under the load")
         self.assertIn("http_502", self.codes(done))
 
@@ -72,8 +80,10 @@ class Proxy(CauseCase):
     def test_a_slow_application(self):
         with rig.Missiond("--fault", "capacity=100/s") as service, proxy_to(service) as proxy:
             done = self.run_load(proxy.url, LIST, {"rate": "50/s", "stages": [
-                {"hold": "4s"}, {"to": "150/s", "over": "0"}, {"hold": "3s"}], "drain": "2s"})
+                {"hold": "4s"}, {"to": "150/s", "over": "0"}, {"hold": "3s"}], "drain": "2s"},
+                                 "--watch-port", service.port)
         found = self.assert_first(done, "upstream_slow", "the application behind the proxy had taken")
+        self.assertRegex(found["text"], BOTH)
         self.assertEqual(found["rate_per_s"], 150)
 
     @tried_again
@@ -81,8 +91,50 @@ class Proxy(CauseCase):
         with rig.Missiond() as service, proxy_to(service, more="limit_req zone=all burst=10000;",
                                                  http="limit_req_zone $server_port zone=all:1m rate=100r/s;") as proxy:
             done = self.run_load(proxy.url, LIST, {"rate": "50/s", "stages": [
-                {"hold": "4s"}, {"to": "150/s", "over": "0"}, {"hold": "3s"}], "drain": "2s"})
-        self.assert_first(done, "proxy_slow", "the rest passed in the proxy")
+                {"hold": "4s"}, {"to": "150/s", "over": "0"}, {"hold": "3s"}], "drain": "2s"},
+                                 "--watch-port", service.port)
+        found = self.assert_first(done, "proxy_slow", "the rest passed in the proxy")
+        self.assertRegex(found["text"], BOTH)
+
+    @tried_again
+    def test_a_proxy_that_has_used_up_its_quota(self):
+        machine.go_among_others()
+        with rig.Missiond() as service, proxy_to(service) as proxy:
+            machine.go_before_others(self)  # loadline alone: a quota would not hold what goes before others
+            with cpu_quota(proxy.pid, 0.02):  # some 0.1 ms for each request
+                done = self.run_load(proxy.url, LIST, {"rate": "20/s", "stages": [
+                    {"hold": "4s"}, {"to": "400/s", "over": "0"}, {"hold": "5s"}], "drain": "3s"},
+                                     "--watch-port", service.port)
+        self.assert_first(done, "proxy_cpu_quota", "the CPU quota of 0.02 cores was used up: the proxy got")
+        self.assertNotIn("cpu_quota", self.codes(done), "the application has none")
+        uses = [second["target"]["proxy"] for second in done[2] if "proxy" in second.get("target", {})]
+        self.assertEqual({use["pid"] for use in uses}, {proxy.pid})
+
+    @tried_again
+    def test_a_proxy_that_has_died(self):
+        done = self.run_until_killed(lambda service, proxy: proxy)
+        self.assert_first(done, "proxy_gone", "the proxy's process", "has ended under the load")
+        self.assertIn("connect_refused", self.codes(done))
+        self.assertNotIn("gone", self.codes(done))
+
+    @tried_again
+    def test_a_service_that_listens_on_two_ports_is_no_proxy_of_itself(self):
+        port = rig.free_port()
+        other = f"server {{ listen 127.0.0.1:{port}; location / {{ return 200; }} }}"
+        for workers in (0, 1):
+            with Nginx(http=other, workers=workers) as service:
+                done = self.run_load(service.url, LIST, {"rate": "50/s", "duration": "2s", "drain": "1s"},
+                                     "--watch-port", port)
+                watched = {second["target"]["process"]["pid"] for second in done[2] if "target" in second}
+                self.assertEqual(watched, {service.pid})
+            self.assertFalse([second for second in done[2] if "proxy" in second.get("target", {})])
+            self.assertNotIn("proxy", " ".join(done[1].get("not_seen", [])))
+
+    @tried_again
+    def test_no_proxy_is_seen_where_the_load_goes_to_the_service_itself(self):
+        with rig.Missiond("--fault", "capacity=100/s") as service:
+            done = self.run_load(service.url, LIST, {"rate": "150/s", "duration": "3s", "drain": "2s"})
+        self.assertFalse([second for second in done[2] if "proxy" in second.get("target", {})])
 
 
 if __name__ == "__main__":

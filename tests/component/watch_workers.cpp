@@ -18,6 +18,7 @@
 #include <optional>
 #include <set>
 
+#include "child_process.hpp"
 #include "watch/attribution.hpp"
 #include "watch/listener_holders.hpp"
 #include "watch/watcher.hpp"
@@ -29,30 +30,6 @@ namespace {
 using testing::ContainsRegex;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-/// A child that does something until it is killed.
-class Child {
-public:
-    explicit Child(const std::function<void()>& work) : pid_{::fork()} {
-        if (pid_ != 0) return;
-        ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-        work();
-        for (;;) ::pause();
-    }
-    Child(Child&& other) noexcept : pid_{std::exchange(other.pid_, 0)} {}
-    Child& operator=(Child&&) = delete;
-    ~Child() { end(); }
-
-    int pid() const { return pid_; }
-    void end() {
-        if (pid_ <= 0) return;
-        ::kill(pid_, SIGKILL);
-        ::waitpid(std::exchange(pid_, 0), nullptr, 0);
-    }
-
-private:
-    pid_t pid_;
-};
 
 /// Accepts whatever comes, and closes what its clients have closed.
 void serve(const ListeningSocket& listening) {

@@ -138,6 +138,77 @@ TEST(CompareSides, NamesWhatChangedAndOnlyThat) {
     }
 }
 
+TEST(CompareSides, TellsTheProxysProcessFromTheTargetsBehindIt) {
+    const auto with_proxy = [](TimelinePoint& p) -> ProcessUse& {
+        p.target->proxy = p.target->process;
+        p.target->proxy->pid = 78;
+        return *p.target->proxy;
+    };
+    const struct {
+        const char* code;
+        const char* text;
+        std::function<void(ProcessUse&)> change;
+    } rows[] = {
+        {"proxy_oom",
+         "the kernel killed 10 processes of the proxy's cgroup for lack of memory (OOM)",
+         [](auto& p) { p.oom_kills = 1; }},
+        {"proxy_restart", "the proxy was restarted 10 times under the load; its process is 78 now",
+         [](auto& p) { p.restarts = 1; }},
+        {"proxy_gone", "the proxy's process 78 has ended under the load",
+         [](auto& p) { p.gone = true; }},
+        {"proxy_fd_limit",
+         "1000 of 1024 file descriptors were open (40 in the good seconds): the proxy can accept "
+         "no "
+         "more",
+         [](auto& p) { p.fds = 1000; }},
+        {"proxy_cpu_quota",
+         "the CPU quota of 0.5 cores was used up: the proxy got 0.4 and was held back in 90 % of "
+         "the quota's periods (0 % in the good seconds)",
+         [](auto& p) {
+             p.quota = true;
+             p.cores = 0.5;
+             p.throttled = 0.9;
+         }},
+        {"proxy_cpu", "the proxy used 1.9 of 2 cores (0.4 in the good seconds)",
+         [](auto& p) { p.cores_used = 1.9; }},
+        {"proxy_cpu_thread",
+         "one thread of the proxy used 98 % of a core (30 % in the good seconds): it does all the "
+         "work alone",
+         [](auto& p) { p.busiest_thread = 0.98; }},
+        {"proxy_run_queue",
+         "the proxy's threads were ready but had no core for 1.2 s each second, all together (0.05 "
+         "in the good seconds)",
+         [](auto& p) { p.run_queue_wait = 1.2; }},
+    };
+    for (const auto& [code, text, change] : rows) {
+        SCOPED_TRACE(code);
+        std::vector<TimelinePoint> good, bad;
+        for (int i = 0; i < 10; ++i) {
+            auto& quiet = with_proxy(good.emplace_back(healthy(i)));
+            change(with_proxy(bad.emplace_back(healthy(i + 10))));
+            quiet.throttled = 0;
+        }
+        const auto better = side_of(good);
+        const auto found = compare_sides(&better, side_of(bad), {});
+        ASSERT_THAT(codes(found), ElementsAre(code));
+        EXPECT_EQ(found[0].text, text);
+    }
+    EXPECT_THAT(compare([&](TimelinePoint& p) { with_proxy(p); }), IsEmpty());
+}
+
+TEST(CompareSides, SaysWhatProxyAndApplicationUsedWhereAnswersWereSlow) {
+    auto point = healthy(0);
+    point.origins.slow = 20;
+    point.origins.slow_service = 20 * milliseconds(400);
+    point.target->proxy.emplace().cores_used = 0.97;
+    const auto found = compare_sides(nullptr, side_of({&point, 1}), {limit});
+    ASSERT_THAT(codes(found), ElementsAre("proxy_slow"));
+    EXPECT_EQ(found[0].text,
+              "20 answers that took longer than 100 ms told how long the application behind the "
+              "proxy had taken: 0 % of their 400 ms on average; the rest passed in the proxy or on "
+              "the way to it; the proxy used 0.97 cores then, the application 0.4");
+}
+
 TEST(CompareSides, NamesOutcomesByKindMostFrequentFirstAndBehindEverythingElse) {
     const auto end = [](TimelinePoint& p, Outcome outcome, std::uint64_t n) {
         p.outcomes[0] -= n;

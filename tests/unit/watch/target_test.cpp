@@ -251,6 +251,7 @@ TEST(TargetSecond, AddsCountsAndTakesTheMeanOfRates) {
     b.process.emplace().cores_used = 2;
     b.process->fds = 50;
     b.process->throttled = 0.5;
+    b.proxy.emplace().cores_used = 3;
     a.kernel.emplace().listen_overflows = 4;
     b.kernel.emplace().listen_overflows = 5;
     b.redis.emplace().slow = 2;
@@ -262,6 +263,7 @@ TEST(TargetSecond, AddsCountsAndTakesTheMeanOfRates) {
     EXPECT_DOUBLE_EQ(*a.process->throttled, 0.5) << "known of one stretch alone";
     EXPECT_EQ(a.process->fds, 90u);
     EXPECT_EQ(a.process->restarts, 1u);
+    EXPECT_DOUBLE_EQ(*a.proxy->cores_used, 3) << "seen in the later stretch alone";
     EXPECT_EQ(a.kernel->listen_overflows, 9u);
     EXPECT_EQ(a.redis->slow, 2u);
     EXPECT_EQ(a.redis->unanswered, 3u);

@@ -1,4 +1,3 @@
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include <thread>
 
 #include "lab/child.hpp"
+#include "temporary_folder.hpp"
 #include "truth.hpp"
 
 // In closed loop loadline and wrk measure the same thing: what wrk prints is a second opinion.
@@ -34,7 +34,8 @@ bool installed(const std::string& program) {
 /// What `wrk --latency` prints as "     99%   14.90ms"; zeros when it printed none.
 Percentiles wrk(const DelayServer& server, MachineNoise& machine) {
     MachineMeter meter;
-    const auto log = fs::temp_directory_path() / fmt::format("loadline-wrk-{}", ::getpid());
+    const TemporaryFolder folder;
+    const auto log = folder / "log";
     auto child = Child::start(
         {"wrk", "-t1", fmt::format("-c{}", connections), "-d2s", "--latency", server.url() + "/"},
         log);
@@ -48,7 +49,6 @@ Percentiles wrk(const DelayServer& server, MachineNoise& machine) {
             found[static_cast<std::size_t>(at - names.begin())] = *read;
         }
     }
-    fs::remove(log);
     machine = worse(machine, meter.stop());
     return found;
 }

@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -10,6 +9,7 @@
 
 #include "base/rng.hpp"
 #include "stats/hlog.hpp"
+#include "temporary_folder.hpp"
 
 // Writes a log of three steps over ten intervals, and beside it, as FILE.expected, what
 // the percentiles of each step are. test_hlog_reader.py names the file in LOADLINE_HLOG
@@ -65,10 +65,8 @@ std::string describe(const std::string& tag, const Histogram& histogram) {
 
 TEST(HlogPercentiles, ALogCarriesTheCountsOfEveryStep) {
     const char* wanted = std::getenv("LOADLINE_HLOG");
-    const std::filesystem::path path =
-        wanted != nullptr ? wanted
-                          : std::filesystem::temp_directory_path() /
-                                ("loadline-" + std::to_string(::getpid()) + ".hlog");
+    const TemporaryFolder folder;
+    const std::filesystem::path path = wanted != nullptr ? wanted : folder / "log";
     std::map<std::string, Histogram> totals;
     write_log(path, totals);
     if (wanted != nullptr) {
@@ -88,7 +86,6 @@ TEST(HlogPercentiles, ALogCarriesTheCountsOfEveryStep) {
     for (const auto& [tag, histogram] : totals) {
         EXPECT_EQ(describe(tag, read[tag]), describe(tag, histogram));
     }
-    if (wanted == nullptr) std::filesystem::remove(path);
 }
 
 }  // namespace

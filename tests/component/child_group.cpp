@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "lab/child.hpp"
+#include "temporary_folder.hpp"
 
 namespace loadline {
 namespace {
@@ -16,13 +17,6 @@ namespace {
 /// Shell commands that print the ids of what they start, under one owner.
 class ChildGroup : public testing::Test {
 protected:
-    void SetUp() override {
-        std::string made = (std::filesystem::temp_directory_path() / "loadline-child-XXXXXX");
-        ASSERT_NE(::mkdtemp(made.data()), nullptr);
-        folder_ = made;
-    }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
-
     /// The child once it has printed "ready"; `pids_` holds every "pid N" before that.
     std::unique_ptr<Child> start(const std::string& script) {
         auto child = Child::start({"/bin/sh", "-c", script}, folder_ / "log");
@@ -37,7 +31,7 @@ protected:
 
     static bool there(pid_t pid) { return ::kill(pid, 0) == 0 || errno != ESRCH; }
 
-    std::filesystem::path folder_;
+    const TemporaryFolder folder_;
     std::vector<pid_t> pids_;
 };
 

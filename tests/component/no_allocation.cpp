@@ -11,7 +11,6 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <new>
@@ -20,6 +19,7 @@
 #include "engine_case.hpp"
 #include "lab/child.hpp"
 #include "scripted_server.hpp"
+#include "temporary_folder.hpp"
 
 namespace {
 
@@ -331,30 +331,25 @@ TEST_F(NoAllocation, IsRefutedByACheckThatAllocates) {
 }
 
 TEST_F(NoAllocation, OfARedisExchangeInTheSteadyState) {
-    const auto folder = std::filesystem::temp_directory_path() /
-                        fmt::format("loadline-no-allocation-{}", ::getpid());
-    std::filesystem::create_directories(folder);
-    {
-        auto redis = start_private_redis(folder);
-        ASSERT_TRUE(redis.has_value()) << redis.error().message;
-        const auto text = fmt::format(R"json({{"loadline": 1,
-            "targets": {{"cache": "redis://127.0.0.1:{}"}},
-            "setup": [{{"name": "fill", "redis": ["MSET", "user:1", "a value that no small string holds", "user:2", "b"], "on": "cache"}}],
-            "journeys": {{"look": {{"steps": [
-                {{"name": "read", "redis": ["GET", "user:1"], "on": "cache", "capture": {{"value": ""}}}},
-                {{"name": "write", "redis": ["SET", "user:${{counter}}", "${{value}} and ${{random(1, 1000)}}", "EX", "60"],
-                  "on": "cache", "expect": {{"equals": "OK"}}}},
-                {{"name": "several", "redis": ["MGET", "user:1", "user:2", "nobody"], "on": "cache",
-                  "capture": {{"second": "/1"}}}}]}}}}}})json",
-                                      redis->port);
-        const auto engine = started(plan_of_text(text), {});
-        ASSERT_TRUE(engine);
-        const auto count = count_allocations(*engine, many_users());
-        EXPECT_GE(count.exchanges, enough);
-        EXPECT_EQ(count.errors, 0u) << count.outcomes;
-        EXPECT_TRUE(allocates_nothing(count, 1)) << described(count);
-    }
-    std::filesystem::remove_all(folder);
+    const TemporaryFolder folder;
+    auto redis = start_private_redis(folder.path);
+    ASSERT_TRUE(redis.has_value()) << redis.error().message;
+    const auto text = fmt::format(R"json({{"loadline": 1,
+        "targets": {{"cache": "redis://127.0.0.1:{}"}},
+        "setup": [{{"name": "fill", "redis": ["MSET", "user:1", "a value that no small string holds", "user:2", "b"], "on": "cache"}}],
+        "journeys": {{"look": {{"steps": [
+            {{"name": "read", "redis": ["GET", "user:1"], "on": "cache", "capture": {{"value": ""}}}},
+            {{"name": "write", "redis": ["SET", "user:${{counter}}", "${{value}} and ${{random(1, 1000)}}", "EX", "60"],
+              "on": "cache", "expect": {{"equals": "OK"}}}},
+            {{"name": "several", "redis": ["MGET", "user:1", "user:2", "nobody"], "on": "cache",
+              "capture": {{"second": "/1"}}}}]}}}}}})json",
+                                  redis->port);
+    const auto engine = started(plan_of_text(text), {});
+    ASSERT_TRUE(engine);
+    const auto count = count_allocations(*engine, many_users());
+    EXPECT_GE(count.exchanges, enough);
+    EXPECT_EQ(count.errors, 0u) << count.outcomes;
+    EXPECT_TRUE(allocates_nothing(count, 1)) << described(count);
 }
 
 }  // namespace

@@ -7,14 +7,12 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/stop.hpp"
+#include "temporary_folder.hpp"
 #include "watch_server.hpp"
 
 namespace loadline {
@@ -183,10 +181,10 @@ TEST(WatchCommand, JudgesItsRecordingAgainToTheSameVerdict) {
     EXPECT_EQ(born, 4);
     EXPECT_EQ(nlohmann::json::parse(last)["word"], "LEAK_CONFIRMED");
 
-    const auto file = testing::TempDir() + "loadline-watch-" + std::to_string(::getpid());
-    std::ofstream{file} << recording;
+    const TemporaryFolder folder;
+    folder.write("recording", recording);
     WatchCommandOptions again;
-    again.replay = file;
+    again.replay = folder / "recording";
     again.json = true;
     std::ostringstream replayed;
     EXPECT_EQ(watch_command(again, replayed), 1);
@@ -196,7 +194,6 @@ TEST(WatchCommand, JudgesItsRecordingAgainToTheSameVerdict) {
     EXPECT_EQ(watch_command(again, text), 1);
     EXPECT_THAT(text.str(),
                 testing::StartsWith("LEAK_CONFIRMED  4 sockets are in CLOSE_WAIT for "));
-    std::remove(file.c_str());
 }
 
 TEST(WatchCommand, FailsWhenItsOutputCannotBeWritten) {

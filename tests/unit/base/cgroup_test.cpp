@@ -1,12 +1,11 @@
 #include "base/cgroup.hpp"
 
 #include <gmock/gmock.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
+
+#include "temporary_folder.hpp"
 
 namespace loadline {
 namespace {
@@ -48,13 +47,8 @@ TEST(CgroupFolders, AreThoseOfTheControllerAskedFor) {
 /// A file tree with the groups of a machine, as seen from somewhere.
 class VisibleCgroupsTest : public testing::Test {
 protected:
-    VisibleCgroupsTest() { std::filesystem::remove_all(root_); }
-    ~VisibleCgroupsTest() override { std::filesystem::remove_all(root_); }
-
     void write(const std::string& path, const std::string& text) const {
-        const std::filesystem::path file{root_ + path};
-        std::filesystem::create_directories(file.parent_path());
-        std::ofstream{file} << text;
+        folder_.write(path.substr(1), text);
     }
     VisibleCgroups look(const char* controller) const {
         auto groups = visible_cgroups(7, controller, root_);
@@ -72,7 +66,8 @@ protected:
         EXPECT_FALSE(groups.hidden);
     }
 
-    const std::string root_ = testing::TempDir() + "loadline-cgroups-" + std::to_string(::getpid());
+    const TemporaryFolder folder_;
+    const std::string root_ = folder_.path.string();
 };
 
 TEST_F(VisibleCgroupsTest, AreThoseOnTheWayUp) {

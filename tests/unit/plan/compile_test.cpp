@@ -273,7 +273,7 @@ TEST(Compile, CompilesChecksAndCaptures) {
 
 /// A journey takes one record of each source it uses; a borrowed session keeps its own.
 TEST(Compile, FeedsOncePerJourneyAndOncePerSession) {
-    const DataFolder folder{"compile-feeds"};
+    const TemporaryFolder folder;
     folder.write("users.csv", users_csv(5));
     Overrides flags;
     flags.data_dir = folder.path;
@@ -315,15 +315,15 @@ TEST(Compile, FeedsOncePerJourneyAndOncePerSession) {
 }
 
 TEST(Compile, DataFilesAreTriedInTheDataFolderFirst) {
-    const DataFolder data{"compile-data"}, home{"compile-home"};
+    const TemporaryFolder data, home;
     home.write("users.csv", users_csv(2));
     const auto scenario = around(R"({"name": "s", "http": "GET web/${u.name}"})",
                                  R"("data": {"u": {"csv": "users.csv"}},)");
     Overrides flags;
     flags.data_dir = data.path;
-    EXPECT_EQ(plan_of(scenario, flags, home.path / "s.json")->feeders[0]->size(), 2u);
+    EXPECT_EQ(plan_of(scenario, flags, home / "s.json")->feeders[0]->size(), 2u);
     data.write("users.csv", users_csv(3));
-    EXPECT_EQ(plan_of(scenario, flags, home.path / "s.json")->feeders[0]->size(), 3u);
+    EXPECT_EQ(plan_of(scenario, flags, home / "s.json")->feeders[0]->size(), 3u);
 }
 
 TEST(Compile, TakesSecretsFromTheEnvironment) {
@@ -353,7 +353,7 @@ TEST(Compile, ThePasswordOfAUrlIsASecretAsWrittenAndDecoded) {
 
 /// The scenarios that are shipped compile against the files that the service seeds.
 TEST(Compile, TakesEveryShippedScenario) {
-    const DataFolder folder{"compile-shipped"};
+    const TemporaryFolder folder;
     for (const char* name : {"viewers.csv", "newcomers.csv"}) folder.write(name, users_csv(1000));
     folder.write("streamers.csv", users_csv(50));
     Overrides flags;

@@ -666,7 +666,7 @@ class DataDiagnostics : public testing::Test {
 protected:
     static std::string about(const std::string& csv, const std::string& use,
                              const std::string& more = "") {
-        const DataFolder folder{"data-diagnostics"};
+        const TemporaryFolder folder;
         folder.write("users.csv", csv);
         Overrides flags;
         flags.data_dir = folder.path;

@@ -1,11 +1,11 @@
 #pragma once
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "plan/compile.hpp"
 #include "plan/template_parse.hpp"
+#include "temporary_folder.hpp"
 
 namespace loadline {
 
@@ -36,24 +36,6 @@ inline Template make_template(std::string_view text,
     std::vector<std::string> secrets;
     return Template{parse_template(text, escape, letters(secrets)).segments};
 }
-
-/// A folder with data files, removed at the end.
-class DataFolder {
-public:
-    explicit DataFolder(const std::string& name)
-        : path{std::filesystem::temp_directory_path() / ("loadline-" + name)} {
-        std::filesystem::remove_all(path);
-        std::filesystem::create_directories(path);
-    }
-    ~DataFolder() { std::filesystem::remove_all(path); }
-    DataFolder(const DataFolder&) = delete;
-
-    void write(const std::string& file, const std::string& text) const {
-        std::ofstream{path / file} << text;
-    }
-
-    const std::filesystem::path path;
-};
 
 /// A users file with this many records: u1,p1 ...
 inline std::string users_csv(int count) {

@@ -13,6 +13,7 @@
 #include <sstream>
 
 #include "sample_results.hpp"
+#include "temporary_folder.hpp"
 
 namespace loadline {
 namespace {
@@ -24,12 +25,6 @@ using testing::UnorderedElementsAreArray;
 /// A folder of its own for each test, gone afterwards.
 class Folder : public testing::Test {
 protected:
-    Folder() {
-        auto name = (fs::temp_directory_path() / "loadline-folder-XXXXXX").string();
-        root_ = ::mkdtemp(name.data());
-    }
-    ~Folder() override { fs::remove_all(root_); }
-
     static std::string text_of(const fs::path& path) {
         std::ifstream in{path};
         std::ostringstream text;
@@ -43,7 +38,7 @@ protected:
         return names;
     }
 
-    fs::path root_;
+    const TemporaryFolder root_;
 };
 
 const std::chrono::system_clock::time_point at{std::chrono::seconds{1'795'248'000}};
@@ -123,7 +118,7 @@ TEST_F(Folder, DefaultNameIsScenarioAndTimeAndNeverAnotherRuns) {
     };
     for (const auto& [scenario, want] : rows) {
         SCOPED_TRACE(want);
-        const auto folder = RunFolder::create_default(scenario, at, root_);
+        const auto folder = RunFolder::create_default(scenario, at, root_.path);
         ASSERT_TRUE(folder) << folder.error().message;
         EXPECT_EQ(folder->path(), root_ / want);
         EXPECT_TRUE(fs::is_directory(folder->path()));
@@ -198,17 +193,17 @@ TEST_F(Folder, AFolderThatVanishedIsAnOutputError) {
 }
 
 TEST_F(Folder, AWriterThatThrowsIsAnOutputError) {
-    const auto folder = RunFolder::create(root_);
+    const auto folder = RunFolder::create(root_.path);
     const auto written =
         folder->write_file("x.txt", [](std::ostream&) { throw std::runtime_error{"no memory"}; });
     ASSERT_FALSE(written);
     EXPECT_EQ(written.error().message,
               (root_ / "x.txt").string() + " could not be written: no memory");
-    EXPECT_TRUE(names_in(root_).empty());
+    EXPECT_TRUE(names_in(root_.path).empty());
 }
 
 TEST_F(Folder, ALargeFileArrivesWhole) {
-    const auto folder = RunFolder::create(root_);
+    const auto folder = RunFolder::create(root_.path);
     const std::string large(1'000'003, 'x');
     ASSERT_TRUE(folder->write_file("x.txt", [&](std::ostream& out) { out << large; }));
     EXPECT_EQ(text_of(root_ / "x.txt"), large);

@@ -12,6 +12,7 @@
 #include "result/verdict.hpp"
 #include "sample_plan.hpp"
 #include "stats/hlog.hpp"
+#include "temporary_folder.hpp"
 
 namespace loadline {
 namespace {
@@ -244,20 +245,12 @@ TEST(CompareCapacity, RefusesRuns) {
 
 class StoredRunFiles : public testing::Test {
 protected:
-    void SetUp() override {
-        std::string made = std::filesystem::temp_directory_path() / "loadline-stored-XXXXXX";
-        ASSERT_NE(::mkdtemp(made.data()), nullptr);
-        folder_ = made;
-    }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
-
     std::filesystem::path write(const std::string& name, const std::string& text) {
-        std::filesystem::create_directories(folder_ / name);
-        std::ofstream{folder_ / name / "summary.json"} << text;
+        folder_.write(name + "/summary.json", text);
         return folder_ / name;
     }
 
-    std::filesystem::path folder_;
+    const TemporaryFolder folder_;
 };
 
 std::string sample_summary() {
@@ -340,7 +333,7 @@ TEST_F(StoredRunFiles, ReadsAFolderOfRunsInTheOrderOfTheirNames) {
     write("b", sample_summary());
     write("a", sample_summary());
     std::filesystem::create_directories(folder_ / "no-run");
-    const auto runs = read_stored_runs(folder_);
+    const auto runs = read_stored_runs(folder_.path);
     ASSERT_TRUE(runs.has_value());
     ASSERT_EQ(runs->size(), 2u);
     EXPECT_EQ((*runs)[0].folder, folder_ / "a");

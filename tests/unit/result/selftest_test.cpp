@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
+
+#include "temporary_folder.hpp"
 
 namespace loadline {
 namespace {
-
-namespace fs = std::filesystem;
 
 Selftest sample() {
     Selftest s;
@@ -38,16 +37,10 @@ Machine machine_of(const Selftest& s) {
 /// A cache folder of its own.
 class KeptSelftest : public testing::Test {
 protected:
-    KeptSelftest() {
-        auto name = (fs::temp_directory_path() / "loadline-selftest-XXXXXX").string();
-        folder_ = ::mkdtemp(name.data());
-        ::setenv("XDG_CACHE_HOME", folder_.c_str(), 1);
-    }
-    ~KeptSelftest() override {
-        ::unsetenv("XDG_CACHE_HOME");
-        fs::remove_all(folder_);
-    }
-    fs::path folder_;
+    KeptSelftest() { ::setenv("XDG_CACHE_HOME", folder_.path.c_str(), 1); }
+    ~KeptSelftest() override { ::unsetenv("XDG_CACHE_HOME"); }
+
+    const TemporaryFolder folder_;
 };
 
 TEST(Selftest, TheWorstErrorIsTheLargestShareEitherWay) {
@@ -70,15 +63,14 @@ TEST_F(KeptSelftest, IsThereForThisMachineOnly) {
 }
 
 TEST_F(KeptSelftest, ABrokenFileIsNone) {
-    fs::create_directories(folder_ / "loadline");
     for (const char* text : {"", "{", "[]", R"({"at": 3})"}) {
-        std::ofstream{folder_ / "loadline" / "selftest.json"} << text;
+        folder_.write("loadline/selftest.json", text);
         EXPECT_FALSE(kept_selftest(machine_of(sample()))) << text;
     }
 }
 
 TEST_F(KeptSelftest, AFolderThatTakesNoFileIsAnError) {
-    std::ofstream{folder_ / "loadline"} << "a file";
+    folder_.write("loadline", "a file");
     const auto kept = keep_selftest(sample());
     ASSERT_FALSE(kept.has_value());
     EXPECT_EQ(kept.error().kind, ErrorKind::output);

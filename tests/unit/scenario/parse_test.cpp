@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "scenario/scenario.hpp"
+#include "temporary_folder.hpp"
 
 namespace loadline {
 namespace {
@@ -300,24 +300,19 @@ s.json:1:1: error: somewhere
 
 class ReadScenario : public testing::Test {
 protected:
-    void SetUp() override {
-        folder_ = std::filesystem::path{testing::TempDir()} / "loadline-read-scenario";
-        std::filesystem::create_directories(folder_);
-        std::ofstream{folder_ / "bet.json"} << "{}";
-    }
-    void TearDown() override { std::filesystem::remove_all(folder_); }
+    ReadScenario() { folder_.write("bet.json", "{}"); }
 
     std::string error_of(const std::filesystem::path& file) const {
         const auto text = read_scenario(file);
         return text ? "read" : text.error().message;
     }
-    std::filesystem::path folder_;
+    const TemporaryFolder folder_;
 };
 
 TEST_F(ReadScenario, GivesTheTextAsItIs) { EXPECT_EQ(*read_scenario(folder_ / "bet.json"), "{}"); }
 
 TEST_F(ReadScenario, NamesTheFileTheReasonAndTheOneThatWasMeant) {
-    const auto path = folder_.string();
+    const auto path = folder_.path.string();
     EXPECT_EQ(error_of(folder_ / "bte.json"), "cannot read " + path +
                                                   "/bte.json: No such file or directory\n"
                                                   "   hint: did you mean " +
@@ -328,7 +323,7 @@ TEST_F(ReadScenario, NamesTheFileTheReasonAndTheOneThatWasMeant) {
                                              path + "/bet.json?");
     EXPECT_EQ(error_of(folder_ / "settle.json"),
               "cannot read " + path + "/settle.json: No such file or directory");
-    EXPECT_EQ(error_of(folder_), "cannot read " + path + ": it is a folder");
+    EXPECT_EQ(error_of(folder_.path), "cannot read " + path + ": it is a folder");
 }
 
 }  // namespace

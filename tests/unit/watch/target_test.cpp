@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "base/procfs.hpp"
+#include "temporary_folder.hpp"
 #include "watch/kernel_counters.hpp"
 #include "watch/process.hpp"
 #include "watch/redis_info.hpp"
@@ -65,20 +66,17 @@ TEST(ProcessTree, IsClimbedUpwards) {
 class OomKillsTest : public testing::Test {
 protected:
     OomKillsTest() {
-        std::filesystem::remove_all(folder_);
-        std::filesystem::create_directories(folder_);
         count(7);
         std::filesystem::create_hard_link(first_, second_);
     }
-    ~OomKillsTest() override { std::filesystem::remove_all(folder_); }
 
     void count(int kills) const {
         std::ofstream{std::filesystem::exists(second_) ? second_ : first_} << "oom 9\noom_kill "
                                                                            << kills << "\n";
     }
 
-    const std::string folder_ = testing::TempDir() + "loadline-oom-" + std::to_string(::getpid());
-    const std::string first_ = folder_ + "/first", second_ = folder_ + "/second";
+    const TemporaryFolder folder_;
+    const std::string first_ = folder_ / "first", second_ = folder_ / "second";
 };
 
 TEST_F(OomKillsTest, AreThoseSinceTheFileIsFollowed) {
@@ -108,9 +106,8 @@ TEST_F(OomKillsTest, OfASuccessorInTheSameGroupAreCountedOn) {
     count(8);
     kills.follow(second_);
     EXPECT_EQ(kills.take(), 1u);
-    const auto other = folder_ + "/other";
-    std::ofstream{other} << "oom_kill 3\n";
-    kills.follow(other);
+    folder_.write("other", "oom_kill 3\n");
+    kills.follow(folder_ / "other");
     EXPECT_EQ(kills.take(), 0u);
 }
 

@@ -107,6 +107,11 @@ Duration MachineNoise::at(double q) const {
     return timers.quantile(instants) + echoes.quantile(instants);
 }
 
+void MachineNoise::merge(const MachineNoise& other) {
+    timers.merge(other.timers);
+    echoes.merge(other.echoes);
+}
+
 std::string MachineNoise::text() const {
     return fmt::format("the machine added {} at p50, {} at p99, {} at p99.9, {} at most",
                        format_duration(at(0.5)), format_duration(at(0.99)),

@@ -45,6 +45,7 @@ struct MachineNoise {
     /// a quiet machine is in it.
     Duration at(double q) const;
     Duration longest_stall() const { return timers.max(); }
+    void merge(const MachineNoise& other);
     std::string text() const;
 };
 

@@ -233,6 +233,16 @@ private:
     bool starts_unmeasured(const Arrival& arrival) const;
     void prepare_churn(PooledConnection& connection);
     void leave_unsent(PooledConnection& connection);
+    void answered_churner(PooledConnection& connection, bool reusable);
+    void park(PooledConnection& connection);
+    void race(PooledConnection& connection);
+    void burst();
+    static bool kept_for_burst(const PooledConnection& connection);
+    void cut_off_churners(ConnectionPool& pool);
+    void let_go(User& user);
+    void fail_unmeasured(User& user, Outcome outcome);
+
+    // Users gone, connections not (worker_leaving.cpp)
     void leave(User& user, PooledConnection& connection);
     void request_left(PooledConnection& connection, boost::system::error_code ec);
     void half_close(PooledConnection& connection);
@@ -252,14 +262,6 @@ private:
     static bool is_half_closed(const PooledConnection& connection);
     void end_of_half(PooledConnection& connection, Duration after);
     void give_up(PooledConnection& connection);
-    void answered_churner(PooledConnection& connection, bool reusable);
-    void park(PooledConnection& connection);
-    void race(PooledConnection& connection);
-    void burst();
-    static bool kept_for_burst(const PooledConnection& connection);
-    void cut_off_churners(ConnectionPool& pool);
-    void let_go(User& user);
-    void fail_unmeasured(User& user, Outcome outcome);
 
     // Names (worker_names.cpp)
     bool addresses_are_old(const ConnectionPool& pool) const;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <numeric>
 #include <ostream>
 
@@ -14,6 +13,7 @@
 #include "report/probes_text.hpp"
 #include "report/terminal_certificate.hpp"
 #include "report/terminal_paper.hpp"
+#include "report/terminal_sockets.hpp"
 #include "report/text.hpp"
 
 namespace loadline {
@@ -56,7 +56,7 @@ public:
         outcomes();
         generator();
         churn();
-        sockets();
+        write_sockets(paper_, result_);
         kubelet_probes();
         if (const auto note = topology_note(result_); !note.empty()) {
             paper_.blank_line();
@@ -308,68 +308,6 @@ private:
         if (!churn.doubt.empty()) paper_.sentence("  note: ", churn.doubt, Style::doubtful);
     }
 
-    void sockets() {
-        if (!result_.sockets) {
-            if (result_.not_watched.empty()) return;
-            paper_.title("Sockets");
-            paper_.sentence("  ", "not watched: " + result_.not_watched);
-            return;
-        }
-        const auto& s = *result_.sockets;
-        paper_.title(s.counts_only ? "Sockets of the whole machine"
-                                   : fmt::format("Sockets of port {}", s.port));
-        paper_.worded("  ", to_string(s.word), style_of_sockets(s.word), s.text);
-        if (s.pid) paper_.sentence("  ", fmt::format("process {}  {}", *s.pid, s.command));
-        auto line = count_text(s.closes) + " closes by us";
-        if (s.word != SocketWord::unknown) {
-            line += fmt::format(" · CLOSE_WAIT at most {} · {} there before the load",
-                                count_text(s.close_wait_max), count_text(s.before));
-        }
-        if (s.leaked) {
-            line += fmt::format(" · {} stayed", count_text(s.leaked));
-            if (s.leak_fraction) {
-                line +=
-                    fmt::format(" ({} of closes, 95 % {} to {})", format_share(*s.leak_fraction),
-                                format_share(s.leak_fraction_interval[0]),
-                                format_share(s.leak_fraction_interval[1]));
-            }
-        }
-        paper_.sentence("  ", line);
-        for (const auto& [name, fact] : socket_facts(s)) {
-            auto label = name;
-            label[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(label[0])));
-            paper_.sentence("  ", label + ": " + fact);
-        }
-        for (const auto& flag : s.flags) paper_.sentence("  flag: ", flag, Style::bad);
-        if (s.leaked == 0 || s.oldest.empty()) return;
-        Table table{{{"oldest in CLOSE_WAIT"},
-                     {"age"},
-                     {"what it says", true, true},
-                     {"the kernel", true}}};
-        constexpr std::size_t most = 5;
-        const auto shown = std::min(most, s.oldest.size());
-        for (std::size_t i = 0; i < shown; ++i) {
-            const auto& socket = s.oldest[i];
-            table.add({{printable(socket.peer)},
-                       {age_text(socket)},
-                       {meaning_of(socket)},
-                       {kernel_text(socket)}});
-        }
-        paper_.write(table);
-        if (s.leaked > shown) {
-            paper_.sentence("  ", fmt::format("and {} more", count_text(s.leaked - shown)),
-                            Style::dim);
-        }
-    }
-
-    /// "2m3s to 2m4s", as narrow as it can be told.
-    static std::string age_text(const StuckSocket& socket) {
-        const auto least = format_duration(socket.age_at_least);
-        const auto most = format_duration(socket.age_at_most);
-        if (!socket.age_bounded) return "at least " + least;
-        return least == most ? least : least + " to " + most;
-    }
-
     void kubelet_probes() {
         if (result_.probes.empty()) return;
         paper_.title("Kubelet probes", "replayed; they do not change the verdict");
@@ -378,19 +316,6 @@ private:
                           probe.alarming() ? Style::doubtful : Style::good,
                           probe.text + rate_then_text(result_, probe));
             paper_.sentence("    ", probe_text(probe), Style::dim);
-        }
-    }
-
-    static Style style_of_sockets(SocketWord word) {
-        switch (word) {
-            case SocketWord::ok:
-            case SocketWord::transient:
-            case SocketWord::reclaimed:
-                return Style::good;
-            case SocketWord::leak_confirmed:
-                return Style::bad;
-            default:
-                return Style::doubtful;
         }
     }
 

@@ -15,11 +15,15 @@ LoadWindow open_load(double per_second, Duration length, Arrivals arrivals) {
     return window;
 }
 
+/// Where the delays differ, a stall that makes a few late moves all percentiles: those few go up
+/// to the slowest, and at p90 stands what without them stood a little further on.
 void compare(Attempt& attempt, const std::string& what, const Histogram& got,
              const Histogram& wanted) {
     for (const double q : {0.5, 0.75, 0.9, 0.99, 0.999}) {
-        const auto want = wanted.quantile(q);
-        attempt.expect_of_server(what, q, got.quantile(q), want, tolerance(want, q));
+        const auto want = wanted.quantile(q), allowed = tolerance(want, q);
+        const auto further =
+            wanted.quantile(std::min(1.0, q + share_late(attempt.machine, allowed)));
+        attempt.expect_of_server(what, q, got.quantile(q), want, allowed, false, further - want);
     }
 }
 

@@ -189,12 +189,19 @@ TEST(SearchTruth, AThrottledGeneratorIsNeverACapacity) {
 }
 
 TEST(SearchTruth, NoRateWhereTheIdleServiceIsTooSlow) {
-    const auto found = search_once(
-        [](TimePoint came) {
-            return Served{came + 2 * limit, false};
-        },
-        Arrivals::poisson, 100, 0, {});
-    EXPECT_EQ(found.capacity.word, "NO-RATE");
+    hold_to_the_truth([]() -> Attempt {
+        const auto found = search_once(
+            [](TimePoint came) {
+                return Served{came + 2 * limit, false};
+            },
+            Arrivals::poisson, 100, 0, {});
+        // No stall makes it quicker; but its requests may leave late.
+        if (found.capacity.word == "GENERATOR-LIMITED") {
+            return less_than_the_truth(found, 100, found.capacity.word);
+        }
+        EXPECT_EQ(found.capacity.word, "NO-RATE");
+        return {found.whole()};
+    });
 }
 
 TEST(SearchTruth, AColdServiceIsWarmedUpFirst) {

@@ -7,6 +7,7 @@ import signal
 import tempfile
 import unittest
 
+import machine
 import rig
 import visible_skip
 from cause_case import Later
@@ -46,6 +47,7 @@ class Surge(unittest.TestCase):
                 longest = max(longest, row)
             self.assertGreaterEqual(longest, count, f"{kind}\n{said}")
 
+    @machine.tried_again
     def test_in_an_accept_queue_that_overflows_the_probes_fail_too(self):
         # An overflow alone lets some through by chance. Where nothing is taken from the queue none is answered:
         # in 9 s each phase, a probe every 2 s, sees at least four fail.
@@ -61,8 +63,9 @@ class Surge(unittest.TestCase):
         restart, out = probes["liveness"]["restart"], probes["readiness"]["out_of_service"][0]
         for event in (restart, out):
             self.assertEqual(event["phases"], 2, said)
-            self.assertGreater(event["from_s"], hung_at[0] + 5 - 0.5, said)
-            self.assertLess(event["from_s"], hung_at[1] + 6 + 0.5, said)
+            with machine.within(late_ms=150):  # a stall may make the queue overflow before
+                self.assertGreater(event["from_s"], hung_at[0] + 5 - 0.5, said)
+                self.assertLess(event["from_s"], hung_at[1] + 6 + 0.5, said)
         self.assertAlmostEqual(restart["to_s"] - restart["from_s"], 1, delta=0.5, msg=said)
         self.assertIn("the kubelet would have restarted this pod", said)
 

@@ -59,6 +59,16 @@ inline Duration stalls_at(const MachineNoise& machine, double q) {
     return std::max(machine.at(q) - wake_ups, Duration{});
 }
 
+/// The share of all exchanges that the machine made later than `by`, beyond a quiet one's: each
+/// meets it three times (see MachineNoise::at).
+inline double share_late(const MachineNoise& machine, Duration by) {
+    double wake_ups = 1;
+    for (const auto& stretch : quiet_machine()) {
+        wake_ups = std::min(wake_ups, stretch.timers.share_above(by));
+    }
+    return std::clamp(3 * (machine.timers.share_above(by) - wake_ups), 0.0, 1.0);
+}
+
 /// What half of all exchanges spend on their way there and back: two threads wake each other. On
 /// a virtual machine that is up to 0.2 ms; no more is believed.
 inline Duration way_of(const MachineNoise& machine) {
@@ -120,12 +130,14 @@ struct Attempt {
 
     /// The same against what the server's own log says, or its calculation: it may be more by the
     /// way of a request and its answer, which no such log knows, and no machine makes it less.
+    /// `displaced`: what else a machine that stalls adds there.
     void expect_of_server(const std::string& what, double q, Duration got, Duration wanted,
-                          Duration allowed, bool held = false) {
+                          Duration allowed, bool held = false, Duration displaced = {}) {
         const auto way = way_of(machine);
         if (got < wanted) return judge(what, q, got, wanted, allowed, wanted - got, {});
         const auto off = std::max(got - wanted - way, Duration{});
-        judge(what, q, got, wanted, allowed, off, std::max(excuse(q, held) - way, Duration{}));
+        const auto explained = std::max(excuse(q, held) - way, Duration{}) + displaced;
+        judge(what, q, got, wanted, allowed, off, explained);
     }
 
     Duration excuse(double q, bool held) const {

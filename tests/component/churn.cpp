@@ -271,17 +271,17 @@ TEST(Churn, ReuseRaceSendsAgainAtTheIdleTimeOut) {
     const auto result =
         run(scenario(server.url(),
                      R"("reuse-race": 1, "idle-timeout": "150ms", "idle-jitter": "50ms")"),
-            {}, open_load(100, milliseconds{800}));
-    // Those that are answered by 600 ms race within the load; the others are closed after it.
-    EXPECT_EQ(outcomes(result.all), "ok 80");
+            {}, open_load(100, seconds{2}));
+    // Those that are answered by 1.8 s race within the load; the others are closed after it.
+    EXPECT_EQ(outcomes(result.all), "ok 200");
     const auto& counts = result.of(ChurnMode::reuse_race);
-    EXPECT_GE(counts.closes, 50u);
+    EXPECT_GE(counts.closes, 130u);
     EXPECT_EQ(counts.closes, counts.unmeasured);
     EXPECT_EQ(counts.server_first, 0u);
-    EXPECT_EQ(counts.closes + counts.not_kept, 80u);
-    EXPECT_EQ(result.all.all_closes(), 80u);
+    EXPECT_EQ(counts.closes + counts.not_kept, 200u);
+    EXPECT_EQ(result.all.all_closes(), 200u);
     const std::lock_guard lock{mutex};
-    ASSERT_GE(pauses.size(), 50u);
+    ASSERT_GE(pauses.size(), 130u);
     EXPECT_GE(*std::min_element(pauses.begin(), pauses.end()), milliseconds{100});
     EXPECT_LT(*std::min_element(pauses.begin(), pauses.end()), milliseconds{150});
     EXPECT_GT(*std::max_element(pauses.begin(), pauses.end()), milliseconds{160});
@@ -295,30 +295,35 @@ TEST(Churn, ReuseRaceCountsTheRacesItLost) {
     }};
     const auto result = run(
         scenario(server.url(), R"("reuse-race": 1, "idle-timeout": "150ms", "idle-jitter": "0")"),
-        {}, open_load(100, milliseconds{800}));
-    EXPECT_EQ(outcomes(result.all), "ok 80");
-    EXPECT_GE(result.of(ChurnMode::reuse_race).server_first, 50u);
+        {}, open_load(100, seconds{2}));
+    EXPECT_EQ(outcomes(result.all), "ok 200");
+    EXPECT_GE(result.of(ChurnMode::reuse_race).server_first, 130u);
     EXPECT_EQ(result.of(ChurnMode::reuse_race).closes, 0u);
 }
 
 TEST(Churn, BurstEndClosesAllAtOnceAtTheEnd) {
-    Witness server;
-    const auto result = run(scenario(server.url(), R"("burst-end": 1, "burst-size": 15)"));
-    expect_measured(result, ChurnMode::burst_end);
-    EXPECT_EQ(result.of(ChurnMode::burst_end).closes, 15u);
-    EXPECT_EQ(result.of(ChurnMode::burst_end).not_kept, 5u);
-    EXPECT_EQ(result.all.all_closes(), journeys) << "those beyond the size are closed at once";
-    const auto seen = server.seen(journeys);
-    ASSERT_EQ(seen.size(), journeys);
-    const auto last_answer =
-        std::max_element(seen.begin(), seen.end(), [](const Seen& a, const Seen& b) {
-            return a.answered < b.answered;
-        })->answered;
-    const auto at_the_end = std::count_if(seen.begin(), seen.end(), [&](const Seen& connection) {
-        EXPECT_FALSE(connection.reset);
-        return connection.ended > last_answer + milliseconds{2};
+    // The last is answered 10 ms before the burst: a stall makes one of the two.
+    with_patience(milliseconds{5}, []() -> std::string {
+        Witness server;
+        const auto result = run(scenario(server.url(), R"("burst-end": 1, "burst-size": 15)"));
+        expect_measured(result, ChurnMode::burst_end);
+        const auto& counts = result.of(ChurnMode::burst_end);
+        EXPECT_EQ(counts.closes + counts.not_kept, journeys);
+        EXPECT_EQ(result.all.all_closes(), journeys) << "those beyond the size are closed at once";
+        const auto seen = server.seen(journeys);
+        EXPECT_EQ(seen.size(), journeys);
+        TimePoint last_answer{};
+        for (const auto& connection : seen) {
+            EXPECT_FALSE(connection.reset);
+            last_answer = std::max(last_answer, connection.answered);
+        }
+        const auto at_the_end = std::count_if(seen.begin(), seen.end(), [&](const Seen& c) {
+            return c.ended > last_answer + milliseconds{2};
+        });
+        if (counts.closes == 15 && at_the_end >= 14) return "";
+        return fmt::format("{} closed by the burst, {} seen after the last answer", counts.closes,
+                           at_the_end);
     });
-    EXPECT_GE(at_the_end, 14);
 }
 
 /// A journey keeps its one connection, and only the last exchange on it is abandoned.

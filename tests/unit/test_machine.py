@@ -93,10 +93,10 @@ class Stalls(unittest.TestCase):
 class Seen(unittest.TestCase):
     def test_the_use_between_two_instants_is_that_of_the_looks_around_them(self):
         witness = Witness(os.getpid())
-        witness.looks = [(0, 1, 5, 10, 0), (0.5, 1.5, 5, 15, 0), (2.5, 2.5, 6, 25, 5), (4.5, 2.5, 6, 25, 5)]
-        self.assertEqual(witness.between(0.6, 2.4), Use(0.5, 0.5, 0.5))
-        self.assertEqual(witness.between(3, 4), Use(0, 0, 0), "no period has passed")
-        self.assertEqual(witness.between(0, 9), Use(1.5 / 4.5, 1 / 4.5, 5 / 15))
+        witness.looks = [(0, 1, 5, 7, 10, 0), (0.5, 1.5, 5, 7, 15, 0), (2.5, 2.5, 6, 8, 25, 5), (4.5, 2.5, 6, 8, 25, 5)]
+        self.assertEqual(witness.between(0.6, 2.4), Use(0.5, 0.5, 0.5, 0.5))
+        self.assertEqual(witness.between(3, 4), Use(0, 0, 0, 0), "no period has passed")
+        self.assertEqual(witness.between(0, 9), Use(1.5 / 4.5, 1 / 4.5, 5 / 15, 1 / 4.5))
         self.assertEqual([use.throttled for use in witness.seconds()], [5 / 15, 0.5, 0])
 
     def test_it_sees_the_cpu_of_a_process(self):

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <latch>
+
 #include "churn_case.hpp"
 
 namespace loadline {
@@ -134,14 +136,16 @@ TEST(ChurnEdges, ASlowAnswerExcusesOnlyTheQueueThatItMade) {
 
 /// The slowest servers of all: the load is over before the step's time-out.
 TEST(ChurnEdges, HalfCountsTheConnectionsThatWereCutOff) {
-    Witness server{[](Peer& peer) {
+    std::latch over{1};
+    Witness server{[&](Peer& peer) {
         peer.send(http_reply("ok"));
         EXPECT_EQ(peer.read_some(), "");
         peer.wait_until_gone();
-        std::this_thread::sleep_for(milliseconds{800});
+        over.wait();
     }};
     const auto result =
-        run(of_mode(server, "half"), {}, open_load(100, milliseconds{200}, milliseconds{100}));
+        run(of_mode(server, "half"), {}, open_load(100, milliseconds{200}, seconds{1}));
+    over.count_down();
     EXPECT_EQ(result.of(ChurnMode::half).closes, journeys);
     EXPECT_EQ(result.all.churn.fin_to_eof.count(), journeys);
     EXPECT_EQ(result.all.churn.fin_to_eof.unanswered_count(), journeys);

@@ -301,17 +301,18 @@ TEST(ShadowProber, BeginsOneEachSecondThoughTheyHang) {
     auto probe = probe_of(silent.url(), 1500ms);
     probe.kind = KubeletProbeKind::readiness;
     ShadowProber prober{{probe}, Clock::now(), nullptr};
-    ASSERT_TRUE(wait_for(10s, [&] { return silent.used_connections() == 4; }));
+    ASSERT_TRUE(wait_for(10s, [&] { return silent.used_connections() >= 4; }));
     const auto second = prober.take();
     const auto records = prober.finish();
     ASSERT_EQ(records.size(), 1u);
     const auto& shadows = records[0].shadows;
-    ASSERT_EQ(shadows.size(), 4u);
-    for (std::size_t i = 1; i < 4; ++i) {
-        EXPECT_GE(shadows[i].start - shadows[i - 1].start, 500ms) << "a second, on a busy machine";
+    ASSERT_GE(shadows.size(), 4u);
+    for (std::size_t i = 1; i < shadows.size(); ++i) {
+        const auto begun = shadows[i].start - shadows[0].start;
+        EXPECT_GE(begun, i * 1000ms - 500ms) << "the first may have been late, no other is early";
     }
     EXPECT_EQ(shadows[0].end, ShadowEnd::failure);
-    EXPECT_EQ(shadows[3].end, ShadowEnd::unfinished);
+    EXPECT_EQ(shadows.back().end, ShadowEnd::unfinished);
     EXPECT_EQ(outcome_of(shadows[0], 1500ms).word, ProbeOutcome::Word::failure);
     ASSERT_EQ(second.size(), 1u);
     EXPECT_EQ(second[0].kind, KubeletProbeKind::readiness);

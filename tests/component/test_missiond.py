@@ -132,12 +132,13 @@ class AnyStore:
         user, other = self.viewer(), self.viewer()
         path = f"/users/{user['userId']}"
         header, payload, mac = user["accessToken"].split(".")
+        other_mac = mac[:-2] + ("EE" if mac.endswith("AA") else "AA")
         none = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0"  # {"alg":"none","typ":"JWT"}
         cases = [
             (None, 401, "no_token"),
             ("nonsense", 401, "token_malformed"),
             (f"{none}.{payload}.", 401, "token_malformed"),
-            (f"{header}.{payload}.{mac[:-2]}AA", 401, "token_forged"),
+            (f"{header}.{payload}.{other_mac}", 401, "token_forged"),
             (f"{header}.{payload[:-2]}AA.{mac}", 401, "token_forged"),
             (other["accessToken"], 403, "not_self"),
         ]
@@ -547,7 +548,7 @@ class Restarts(unittest.TestCase):
                        for _ in range(3)]
             for thread in threads:
                 thread.start()
-            time.sleep(0.2)  # all three are in the queue: done after 0.5, 1.0 and 1.5 s
+            time.sleep(0.4)  # all three are in the queue: done after 0.5, 1.0 and 1.5 s
             self.assertEqual(service.end(signal.SIGTERM), 0)
             for thread in threads:
                 thread.join()
@@ -706,10 +707,11 @@ class Faults(unittest.TestCase):
                 together.wait()
                 begin = time.monotonic()
                 done = sorted(done)
-            with machine.within(late_ms=40):
+            with machine.within(late_ms=15):  # the machine is met three times on the way
                 for number, at in enumerate(done, 1):  # the n-th of a burst is done after n/20 s
                     self.assertAlmostEqual(at - begin, number / 20, delta=0.045)
 
+    @machine.tried_again
     def test_a_queue_answers_503_beyond_its_room(self):
         with Missiond("--fault", "capacity=5/s", "--fault", "queue=3") as service:
             wires = [socket.create_connection(("127.0.0.1", service.port), 20) for _ in range(8)]
@@ -718,7 +720,8 @@ class Faults(unittest.TestCase):
             replies = [wire.recv(65536).split()[1] for wire in wires]
             for wire in wires:
                 wire.close()
-            self.assertEqual(sorted(replies), [b"200"] * 3 + [b"503"] * 5)
+            with machine.within(late_ms=150):  # after 200 ms there is room for one more
+                self.assertEqual(sorted(replies), [b"200"] * 3 + [b"503"] * 5)
             self.assertEqual(service.get("/healthz/live").status, 200)
 
     def test_a_backlog_keeps_what_is_beyond_its_connections_in_the_kernel(self):

@@ -52,7 +52,7 @@ class Nginx(rig.Process):
         self.authority.sign("other", "DNS:other.example")
         self.client = self.authority.sign("client")
         (self.folder / "big").write_bytes(b"x" * 300_000)
-        self.ports = {name: rig.free_port() for name in ("plain", "tls", "old", "strict", "other")}
+        self.ports = dict(zip(("plain", "tls", "old", "strict", "other"), rig.free_ports(5)))
         config = self.folder / "nginx.conf"
         config.write_text(CONFIG.format(folder=self.folder, **self.ports))
         self.launch([shutil.which("nginx"), "-e", "stderr", "-p", self.folder, "-c", config],
@@ -469,7 +469,7 @@ class Redis(unittest.TestCase):
         authority = Authority(folder)
         certificate, key = authority.sign("localhost", "DNS:localhost", "IP:127.0.0.1")
         cls.ca = ("--tls-ca", authority.certificate)
-        cls.port, cls.plain, cls.socket = rig.free_port(), rig.free_port(), folder / "redis.sock"
+        (cls.port, cls.plain), cls.socket = rig.free_ports(2), folder / "redis.sock"
         cls.process.launch([shutil.which("redis-server"), "--port", str(cls.plain), "--tls-port", str(cls.port),
                             "--bind", "127.0.0.1", "--unixsocket", str(cls.socket), "--save", "", "--dir", str(folder),
                             "--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file",

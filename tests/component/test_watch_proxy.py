@@ -14,7 +14,7 @@ from cli_case import LOADLINE, CliCase
 from nginx import Nginx
 from threaded_server import ThreadedServer
 
-WORK, PATIENCE = 0.4, "150ms"  # the service's time for /slow; the client's, which is shorter
+WORK, PATIENCE = 0.8, "150ms"  # the service's time for /slow; the client's, which is shorter
 CLOSE_WAIT, FIN_WAIT2 = 8, 5
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n"
 
@@ -36,11 +36,12 @@ class InFlightLeaker(ThreadedServer):
 
     def __init__(self):
         super().__init__()
-        self.forgotten = []
+        self.begun, self.forgotten = [], []
 
     def serve(self, connection):
         request = connection.recv(65536)
         if request.startswith(b"GET /slow"):
+            self.begun.append(connection)
             time.sleep(WORK)
             connection.setblocking(False)
             try:
@@ -100,11 +101,11 @@ class BehindNginx(CliCase):
         self.assertEqual(proxy["pid"], self.nginx.pid)
 
     def abandon(self, port, count):
-        """So many requests whose client leaves before the answer."""
-        for _ in range(count):
+        """So many requests whose client leaves before the answer, but not before the service is at work."""
+        for number in range(len(self.app.begun) + 1, len(self.app.begun) + 1 + count):
             with socket.create_connection(("127.0.0.1", port), 5) as client:
                 client.sendall(b"GET /slow HTTP/1.1\r\nHost: app\r\n\r\n")
-                time.sleep(0.01)  # time to be accepted and read
+                rig.wait_until(lambda: len(self.app.begun) == number, f"request {number}")
 
     def test_our_own_half_closed_sockets_mirror_the_first_hop_only(self):
         self.abandon(self.app.port, 30)

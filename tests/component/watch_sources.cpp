@@ -376,6 +376,8 @@ TEST(Watcher, SeesWhatStaysAlsoWithoutNetlinkAndSaysHowItLooked) {
         EXPECT_THAT(watcher->trouble(), HasSubstr("NETLINK_SOCK_DIAG is forbidden here (EPERM)"));
         auto connections = connect_and_accept(server, 25);
         close_clients(connections);
+        EXPECT_TRUE(
+            wait_for(std::chrono::seconds{5}, [&] { return watcher->latest()->close_wait == 25; }));
         watcher->connections_closed(Clock::now());
         // Without the kernel's ages a socket is as old as our first sight of it.
         EXPECT_FALSE(wait_for(watcher->settle_time({}), [&] { return watcher->settled(); }));

@@ -71,7 +71,8 @@ class SummarySchema(unittest.TestCase):
         self.assertEqual(sum(second["scheduled"] for second in seconds), 100)
 
     def test_a_run_that_breaks_its_promise_keeps_the_schema(self):
-        summary = self.check(self.run_loadline("-t1", "-c2", "-d2s", "-R50", "--slo", "p50 < 1us"))
+        # In a closed loop nothing is due at a set time, so a busy machine cannot make it INVALID.
+        summary = self.check(self.run_loadline("-t1", "-c2", "-d2s", "--slo", "p50 < 1us"))
         self.assertEqual(summary["verdict"]["word"], "FAIL")
         self.assertEqual(summary["results"]["slo"][0]["word"], "FAIL")
 

@@ -5,6 +5,7 @@ files in a temporary folder and ends with its `stop()` (or its `with` block).
     with Redis() as redis, Missiond("--store", redis.url) as service:
         exit_code, stdout, stderr = run_loadline("run", "bet.json", "--target", f"service={service.url}")
 """
+import contextlib
 import http.client
 import json
 import os
@@ -21,11 +22,18 @@ BIN = pathlib.Path(os.environ.get("LOADLINE_BIN", "build/release/bin"))
 IN_CI = os.environ.get("CI") == "true"
 
 
+def free_ports(count):
+    """Different TCP ports of 127.0.0.1 that are free now."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
 def free_port():
     """A TCP port of 127.0.0.1 that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 def need_program(name):

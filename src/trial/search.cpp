@@ -14,6 +14,8 @@ constexpr double below_limit = 0.95;   // of the generator's limit: what is aske
 constexpr double warmup_share = 0.35;  // of the budget, at most
 constexpr double warmup_rate = 0.85;   // of the highest rate that was not grossly bad
 constexpr double still_faster = 0.98;  // median of the second half over that of the first
+/// And by so much: less is what a median of the same service varies by on a busy machine.
+constexpr double least_faster_ms = 0.05;
 /// So many chunks of warm-up, each faster than the last, are no chance.
 constexpr std::size_t warming_chunks = 3;
 constexpr std::size_t bad_looks_allowed = 3;
@@ -187,7 +189,8 @@ void Search::bracket_answered(const ProbeResult& probe) {
 void Search::warmup_answered(const ProbeResult& probe) {
     warmup_left_s_ -= to_seconds(probe.length);
     const double first = to_ms(probe.p50_first_half), second = to_ms(probe.p50_second_half);
-    const bool faster = first > 0 && second > 0 && second < still_faster * first;
+    const bool faster =
+        second > 0 && second < still_faster * first && first - second > least_faster_ms;
     warmup_chunks_ = faster ? warmup_chunks_ + 1 : 0;
     if (too_much(probe)) {  // though more was not too much before: broken, or not to be trusted
         high_ = probe.rate.per_second();

@@ -277,6 +277,21 @@ std::string word_after_warming(std::size_t faster) {
     return a.search.conclude(false).word;
 }
 
+TEST(Search, TakesNoNoiseOfAQuickServiceForWarming) {
+    for (const auto& [second, next] : {std::pair{0.31, "bracket 400"}, {0.29, "warmup 170"}}) {
+        Answered a{options_of(180, 0)};
+        a.good();
+        a.good();
+        a.good();
+        a.bad();
+        auto chunk = a.answer(pass);
+        chunk.p50_first_half = milliseconds(0.35);
+        chunk.p50_second_half = milliseconds(second);
+        a.search.add(chunk);
+        EXPECT_EQ(a.next(), next) << "from 0.35 ms to " << second;
+    }
+}
+
 TEST(Search, SaysWarmingWhenEveryChunkOfTheWarmUpWasFasterThanTheLast) {
     EXPECT_EQ(word_after_warming(100), "WARMING");
     EXPECT_EQ(word_after_warming(2), "ESTIMATE-ONLY") << "it was warm in time";

@@ -234,18 +234,20 @@ void DelayServer::answer_due() {
 void DelayServer::answer(const std::shared_ptr<Connection>& connection) {
     error_code ec;
     const auto& reply = connection->refused ? refusal_ : reply_;
+    // Before the write: the client may have the answer before this thread runs on behind it.
+    const auto now = Clock::now();
     const auto sent = connection->socket.write_some(asio::buffer(reply), ec);
     if (ec && ec != asio::error::would_block) return;  // the client has gone
-    if (sent == reply.size()) return answered(connection);
+    if (sent == reply.size()) return answered(connection, now);
     asio::async_write(connection->socket, asio::buffer(reply.data() + sent, reply.size() - sent),
                       [this, connection](error_code failed, std::size_t) {
-                          if (!failed) answered(connection);
+                          if (!failed) answered(connection, Clock::now());
                       });
 }
 
-void DelayServer::answered(const std::shared_ptr<Connection>& connection) {
+void DelayServer::answered(const std::shared_ptr<Connection>& connection, TimePoint at) {
     auto& c = *connection;
-    log_.record(Clock::now() - c.whole);
+    log_.record(at - c.whole);
     std::copy(c.in.begin() + static_cast<std::ptrdiff_t>(c.request),
               c.in.begin() + static_cast<std::ptrdiff_t>(c.filled), c.in.begin());
     c.filled -= c.request;

@@ -80,7 +80,8 @@ public:
     void stall(TimePoint begin, Duration length);
 
     /// Of every answer since the last call: the time from the moment its request was whole to
-    /// the moment it was written, as it was. `count()` is the number of answers.
+    /// the moment its writing began, as it was, so that no client's is shorter; where one write did
+    /// not take all, to the moment it ended. `count()` is the number of answers.
     Histogram take_log();
 
 private:
@@ -101,7 +102,7 @@ private:
     TimePoint next_due() const;
     void answer_due();
     void answer(const std::shared_ptr<Connection>& connection);
-    void answered(const std::shared_ptr<Connection>& connection);
+    void answered(const std::shared_ptr<Connection>& connection, TimePoint at);
 
     Delay delay_;
     std::function<Served(TimePoint)> serve_;

@@ -26,7 +26,7 @@ Style style_of(SocketWord word) {
     }
 }
 
-std::string counts_text(const SocketReport& s) {
+std::string closes_text(const SocketReport& s) {
     auto line = count_text(s.closes) + " closes by us";
     if (s.word != SocketWord::unknown) {
         line += fmt::format(" · CLOSE_WAIT at most {} · {} there before the load",
@@ -79,7 +79,7 @@ void write_sockets(TerminalPaper& paper, const RunResult& result) {
                               : fmt::format("Sockets of port {}", s.port));
     paper.worded("  ", to_string(s.word), style_of(s.word), s.text);
     if (s.pid) paper.sentence("  ", fmt::format("process {}  {}", *s.pid, s.command));
-    paper.sentence("  ", counts_text(s));
+    paper.sentence("  ", closes_text(s));
     for (const auto& [name, fact] : socket_facts(s)) {
         auto label = name;
         label[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(label[0])));

@@ -84,6 +84,7 @@ class Proxy(CauseCase):
                                  "--watch-port", service.port)
         found = self.assert_first(done, "upstream_slow", "the application behind the proxy had taken")
         self.assertRegex(found["text"], BOTH)
+        self.assertIn(found["rate_per_s"], (50, 150))
         with machine.within(late_ms=150):  # at 50/s a stall makes answers slow, too
             self.assertEqual(found["rate_per_s"], 150)
 

@@ -130,14 +130,14 @@ struct Attempt {
 
     /// The same against what the server's own log says, or its calculation: it may be more by the
     /// way of a request and its answer, which no such log knows, and no machine makes it less.
-    /// `displaced`: what else a machine that stalls adds there.
+    /// `displaced`: what a machine that stalls adds there, if that is more than it adds to one.
     void expect_of_server(const std::string& what, double q, Duration got, Duration wanted,
                           Duration allowed, bool held = false, Duration displaced = {}) {
         const auto way = way_of(machine);
         if (got < wanted) return judge(what, q, got, wanted, allowed, wanted - got, {});
         const auto off = std::max(got - wanted - way, Duration{});
-        const auto explained = std::max(excuse(q, held) - way, Duration{}) + displaced;
-        judge(what, q, got, wanted, allowed, off, explained);
+        judge(what, q, got, wanted, allowed, off,
+              std::max({excuse(q, held) - way, displaced, Duration{}}));
     }
 
     Duration excuse(double q, bool held) const {

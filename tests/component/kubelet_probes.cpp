@@ -309,7 +309,8 @@ TEST(ShadowProber, BeginsOneEachSecondThoughTheyHang) {
     ASSERT_GE(shadows.size(), 4u);
     for (std::size_t i = 1; i < shadows.size(); ++i) {
         const auto begun = shadows[i].start - shadows[0].start;
-        EXPECT_GE(begun, i * 1000ms - 500ms) << "the first may have been late, no other is early";
+        EXPECT_GE(begun, std::chrono::milliseconds{1000 * i - 500})
+            << "the first may have been late, no other is early";
     }
     EXPECT_EQ(shadows[0].end, ShadowEnd::failure);
     EXPECT_EQ(shadows.back().end, ShadowEnd::unfinished);

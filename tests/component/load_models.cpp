@@ -160,6 +160,7 @@ TEST(LoadModels, PacedUsersStartAJourneyEachPeriod) {
         const auto result =
             run(plan_for(server, R"({"users": 10, "pacing": "200ms", "duration": "1s"})"));
         const auto scheduled = result.measurement.total.scheduled;
+        EXPECT_LE(scheduled, 50U);
         EXPECT_EQ(outcomes(result, Outcome::ok), scheduled);
         return scheduled == 50 ? "" : fmt::format("{} journeys", scheduled);  // five periods of 10
     });
@@ -172,10 +173,10 @@ TEST(LoadModels, APacedUserThatTookLongerStartsTheNextJourneyAtOnce) {
             run(plan_for(server, R"({"users": 10, "pacing": "200ms", "duration": "1s"})"));
         const auto& total = result.measurement.total;
         // Begun at 0 .. 180 ms, a user starts again after 300, 600 and 900 ms: 3 or 4 journeys.
-        const bool as_computed = total.scheduled >= 34 && total.scheduled <= 38;
+        EXPECT_LE(total.scheduled, 38U);
         EXPECT_LT(total.steps[0].response_time.quantile(0.5), milliseconds{400})
             << "a journey is due when it starts, not a period after the last";
-        return as_computed ? "" : fmt::format("{} journeys", total.scheduled);
+        return total.scheduled >= 34 ? "" : fmt::format("{} journeys", total.scheduled);
     });
 }
 

@@ -105,7 +105,7 @@ class BehindNginx(CliCase):
         for number in range(len(self.app.begun) + 1, len(self.app.begun) + 1 + count):
             with socket.create_connection(("127.0.0.1", port), 5) as client:
                 client.sendall(b"GET /slow HTTP/1.1\r\nHost: app\r\n\r\n")
-                rig.wait_until(lambda: len(self.app.begun) == number, f"request {number}")
+                rig.wait_until(lambda: len(self.app.begun) >= number, f"request {number}")
 
     def test_our_own_half_closed_sockets_mirror_the_first_hop_only(self):
         self.abandon(self.app.port, 30)

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 
@@ -21,10 +22,12 @@ public:
 
     std::filesystem::path operator/(const std::filesystem::path& file) const { return path / file; }
 
-    /// In it, the folders on the way to it included.
+    /// Writes a file in it, and makes the folders on the way.
     void write(const std::filesystem::path& file, const std::string& text) const {
         std::filesystem::create_directories((path / file).parent_path());
-        std::ofstream{path / file} << text;
+        std::ofstream out{path / file};
+        out << text;
+        if (!out.flush()) throw std::runtime_error{(path / file).string() + " cannot be written"};
     }
 
     const std::filesystem::path path;
